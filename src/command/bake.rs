@@ -1,0 +1,168 @@
+//! `racker bake`
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use racker_store::Store;
+use serde_json::json;
+
+use super::{Context, failed};
+use crate::failure::{Failure, USAGE, from_recipe};
+use crate::plan::lock::Lock;
+use crate::realise::{self, Baked, Options, Workshop};
+use crate::recipe::{self, Chain};
+use crate::ui::Bars;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Recipe files or curated labels
+    #[arg(required = true, value_name = "RECIPE")]
+    recipes: Vec<String>,
+    /// Give an argument of the recipe another value
+    #[arg(long, value_name = "NAME=VALUE", value_parser = super::assignment)]
+    set: Vec<(String, String)>,
+    /// Make every step again
+    #[arg(long)]
+    no_cache: bool,
+    /// Open a shell where a step failed
+    #[arg(long)]
+    shell_on_failure: bool,
+    /// Fail where the lock does not fit the recipe
+    #[arg(long)]
+    locked: bool,
+    /// Lock file [default: beside the recipe]
+    #[arg(long, value_name = "FILE")]
+    lock: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Loads a recipe by path or label.
+pub(super) fn load(name: &str, sets: &[(String, String)]) -> Result<Chain, Failure> {
+    let is_label = !name.contains('/') && !name.ends_with(".toml");
+    if is_label && recipe::curated(name).is_some() && !Path::new(name).is_file() {
+        return recipe::load_curated(name, sets).map_err(from_recipe);
+    }
+    recipe::load(Path::new(name), sets).map_err(from_recipe)
+}
+
+/// Where a recipe's lock is.
+pub(super) fn lock_path(store: &Store, chain: &Chain, option: Option<&Path>) -> PathBuf {
+    option
+        .map(Path::to_owned)
+        .or_else(|| Lock::path_of(chain))
+        .unwrap_or_else(|| curated_lock(store, &chain.recipe().name))
+}
+
+/// Where the lock of a curated recipe is.
+pub fn curated_lock(store: &Store, label: &str) -> PathBuf {
+    store.locks().join(format!("{label}.lock"))
+}
+
+/// Reads a lock; an empty one where there is no file.
+pub(super) fn read_lock(path: &Path) -> Result<Lock, Failure> {
+    match fs::read_to_string(path) {
+        Ok(text) => Lock::parse(&path.display().to_string(), &text)
+            .map_err(|error| Failure::from_error(USAGE, &error, error.hints())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
+        Err(error) => Err(failed(format!("read {}: {error}", path.display()))),
+    }
+}
+
+fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .prefix(".racker-lock")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(parent)?;
+        file.write_all(lock.print().as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        failed(format!("write {}: {error}", path.display())).hint("--lock FILE names another place")
+    })
+}
+
+/// Bakes one recipe with its lock, which is written where it changed, after a failure too.
+pub fn bake_chain(
+    shop: Workshop<'_>,
+    chain: &Chain,
+    lock_path: &Path,
+    options: &Options,
+) -> Result<Baked, Failure> {
+    let before = read_lock(lock_path)?;
+    let mut lock = before.clone();
+    let result = realise::bake(shop, chain, &mut lock, options);
+    if lock != before && !options.locked {
+        write_lock(lock_path, &lock)?;
+    }
+    Ok(result?)
+}
+
+pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    let chains: Vec<Chain> =
+        args.recipes.iter().map(|name| load(name, &args.set)).collect::<Result<_, _>>()?;
+    if args.lock.is_some() && chains.len() > 1 {
+        return Err(Failure::new(USAGE, "--lock goes with one recipe"));
+    }
+    let options = Options {
+        no_cache: args.no_cache,
+        shell_on_failure: args.shell_on_failure,
+        locked: args.locked,
+    };
+    let bars = Bars::new(context.ui);
+    context.workshop(&bars, |shop| {
+        let bake = |chain: &Chain| {
+            let path = lock_path(shop.store, chain, args.lock.as_deref());
+            bake_chain(shop, chain, &path, &options)
+        };
+        let results: Vec<Result<Baked, Failure>> = if let [chain] = chains.as_slice() {
+            vec![bake(chain)]
+        } else {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> =
+                    chains.iter().map(|chain| scope.spawn(|| bake(chain))).collect();
+                let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+                joined.map(|r| r.unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
+            })
+        };
+        report(context, results, args.json)
+    })
+}
+
+fn report(
+    context: &Context,
+    results: Vec<Result<Baked, Failure>>,
+    as_json: bool,
+) -> Result<u8, Failure> {
+    let mut worst = None;
+    let mut documents = Vec::new();
+    for result in results {
+        match result {
+            Ok(baked) if as_json => documents.push(json!({
+                "name": crate::image::short(&baked.image.name),
+                "tree_id": baked.image.tree,
+                "steps": baked.steps,
+                "made": baked.made,
+            })),
+            Ok(baked) => context.ui.data(format!(
+                "{} {}",
+                crate::image::short(&baked.image.name),
+                baked.image.tree
+            ))?,
+            Err(failure) => {
+                if let Some(earlier) = worst.replace(failure) {
+                    context.ui.error(earlier.render());
+                }
+            }
+        }
+    }
+    if as_json {
+        context.ui.json(&documents)?;
+    }
+    worst.map_or(Ok(0), Err)
+}

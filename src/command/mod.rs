@@ -1,0 +1,194 @@
+//! The command line: one verb per file.
+//!
+//! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
+
+mod bake;
+mod doctor;
+mod history;
+mod images;
+mod inspect;
+mod log;
+mod plan;
+mod pull;
+mod rmi;
+mod run;
+mod version;
+mod why;
+
+pub use bake::{bake_chain, curated_lock};
+
+use clap::{Parser, Subcommand};
+use racker_store::{Access, Store};
+
+use crate::failure::{FAILED, Failure, RUN_FAILED, USAGE};
+use crate::oci::{Client, Registries};
+use crate::realise::{Reporter, Workshop};
+use crate::settings::{self, Settings};
+use crate::ui::{Ui, Verbosity};
+
+/// Bakes operating-system images from recipes, and runs them.
+#[derive(Debug, Parser)]
+#[command(name = "racker", version, max_term_width = 100, infer_subcommands = false)]
+struct Cli {
+    /// Directory of the store [default: /var/lib/racker]
+    #[arg(long, global = true, value_name = "DIR")]
+    store: Option<std::path::PathBuf>,
+    /// How trees are mounted: auto, erofs or checkout
+    #[arg(long, global = true, value_name = "METHOD")]
+    tree_mount: Option<String>,
+    /// Use no network
+    #[arg(long, global = true)]
+    offline: bool,
+    /// Say more
+    #[arg(long, global = true)]
+    verbose: bool,
+    /// Say everything
+    #[arg(long, global = true)]
+    debug: bool,
+    /// Say errors alone
+    #[arg(long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Bake images from recipes
+    Bake(bake::Args),
+    /// Show a recipe's steps, their keys, and what is cached
+    Plan(plan::Args),
+    /// Explain for each step why it is or is not cached
+    Why(why::Args),
+    /// Show the log of a step
+    Log(log::Args),
+    /// Pull an image from a registry
+    Pull(pull::Args),
+    /// Run a command in a snapshot of an image
+    Run(Box<run::Args>),
+    /// List images
+    Images(images::Args),
+    /// Remove images
+    Rmi(rmi::Args),
+    /// Show everything about an image
+    Inspect(inspect::Args),
+    /// Show how an image was made
+    History(history::Args),
+    /// Say what this machine has and lacks
+    Doctor(doctor::Args),
+    /// Show the version
+    Version(version::Args),
+}
+
+/// What verbs work with.
+#[derive(Debug)]
+struct Context {
+    ui: Ui,
+    settings: Settings,
+}
+
+/// Parses the command line and does what it says; racker's exit code.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let run = std::env::args_os().any(|argument| argument == "run");
+            return match error.use_stderr() {
+                false => 0,
+                true if run => RUN_FAILED,
+                true => USAGE,
+            };
+        }
+    };
+    let verbosity = match (cli.quiet, cli.verbose, cli.debug) {
+        (true, ..) => Verbosity::Quiet,
+        (_, _, true) => Verbosity::Debug,
+        (_, true, _) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    let ui = Ui::new(verbosity);
+    let options = settings::Options {
+        store: cli.store,
+        tree_mount: cli.tree_mount,
+        offline: cli.offline,
+    };
+    let own_code = matches!(cli.verb, Verb::Run(_)).then_some(RUN_FAILED);
+    let result = Settings::read(options).and_then(|settings| {
+        let context = Context { ui, settings };
+        match cli.verb {
+            Verb::Bake(args) => bake::run(&context, args),
+            Verb::Plan(args) => plan::run(&context, args),
+            Verb::Why(args) => why::run(&context, args),
+            Verb::Log(args) => log::run(&context, args),
+            Verb::Pull(args) => pull::run(&context, args),
+            Verb::Run(args) => run::run(&context, *args),
+            Verb::Images(args) => images::run(&context, args),
+            Verb::Rmi(args) => rmi::run(&context, args),
+            Verb::Inspect(args) => inspect::run(&context, args),
+            Verb::History(args) => history::run(&context, args),
+            Verb::Doctor(args) => doctor::run(&context, args),
+            Verb::Version(args) => version::run(&context, args),
+        }
+    });
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            ui.error(failure.render());
+            match (own_code, failure.code) {
+                // `run` says with 125 that racker failed; 126 and 127 speak of the command.
+                (Some(_), code @ (126 | 127)) => code,
+                (Some(own), _) => own,
+                (None, code) => code,
+            }
+        }
+    }
+}
+
+impl Context {
+    /// The store, for reading and writing; for reading alone where it cannot be written.
+    fn store(&self) -> Result<Store, Failure> {
+        match Store::open(&self.settings.store, Access::ReadWrite) {
+            Ok(store) => Ok(store),
+            Err(error) if self.settings.store.join("meta.toml").exists() => {
+                Store::open(&self.settings.store, Access::ReadOnly).map_err(|_| error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn registries(&self) -> Result<Registries, Failure> {
+        Ok(Registries::load(&self.settings.registries())?)
+    }
+
+    /// Everything that baking and pulling need, for `work`.
+    fn workshop<T>(
+        &self,
+        reporter: &dyn Reporter,
+        work: impl FnOnce(Workshop<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let store = self.store()?;
+        let client = Client::new();
+        let registries = self.registries()?;
+        work(Workshop {
+            store: &store,
+            settings: &self.settings,
+            client: &client,
+            registries: &registries,
+            reporter,
+        })
+    }
+}
+
+/// Parses `NAME=VALUE`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// A general failure.
+fn failed(message: impl Into<String>) -> Failure {
+    Failure::new(FAILED, message)
+}

@@ -1,0 +1,26 @@
+//! `racker why`
+
+use super::{Context, plan};
+use crate::failure::Failure;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    plan: plan::Args,
+}
+
+pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    let all = plan::prospects(context, &args.plan)?;
+    if args.plan.json {
+        context.ui.json(&all)?;
+        return Ok(0);
+    }
+    for prospect in &all {
+        let impure = if prospect.impure { " (impure)" } else { "" };
+        context.ui.data(format!("{}: {}{impure}", prospect.id, prospect.summary))?;
+        for line in prospect.why.to_string().lines() {
+            context.ui.data(format!("    {line}"))?;
+        }
+    }
+    Ok(0)
+}

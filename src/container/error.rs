@@ -1,0 +1,95 @@
+//! What can go wrong around a container.
+
+use std::io;
+use std::path::PathBuf;
+
+/// An error of the container part; the message says what and where, [`Error::hints`] what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A system call or file operation failed.
+    #[error("{action}")]
+    Io {
+        /// What was being done, with the path.
+        action: String,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// systemd-nspawn is not installed.
+    #[error("systemd-nspawn is not installed")]
+    NspawnMissing,
+    /// systemd-nspawn ended before the container ran.
+    #[error("systemd-nspawn could not start the container: {0}")]
+    Nspawn(String),
+    /// The guest's init did not come up in time.
+    #[error("the container did not boot within {seconds} s")]
+    BootTimeout {
+        /// How long was waited.
+        seconds: u64,
+        /// The last lines of the console.
+        console: String,
+    },
+    /// The guest's init ended during boot.
+    #[error("the container's init ended while it booted")]
+    BootDied {
+        /// The last lines of the console.
+        console: String,
+    },
+    /// The guest's init refused or lost the command.
+    #[error("cannot run the command through the container's init: {0}")]
+    Bus(String),
+    /// No free block of ids.
+    #[error("no free block of user ids in {}", directory.display())]
+    NoIds {
+        /// Where the blocks are kept.
+        directory: PathBuf,
+    },
+    /// `-u` names nobody.
+    #[error("unable to find user {0}: no matching entry in the image's passwd file")]
+    NoUser(String),
+    /// `-u` names no group.
+    #[error("unable to find group {0}: no matching entry in the image's group file")]
+    NoGroup(String),
+    /// Not root.
+    #[error("must run as root: it mounts file systems and makes user namespaces")]
+    NotRoot,
+    /// The command is not there (exit code 127).
+    #[error("exec: {0:?}: executable file not found in $PATH")]
+    CommandNotFound(String),
+    /// The command cannot be executed (exit code 126).
+    #[error("exec: {0:?}: permission denied")]
+    CommandDenied(String),
+    /// The store could not give the tree.
+    #[error(transparent)]
+    Store(#[from] racker_store::Error),
+}
+
+impl Error {
+    /// Wraps an I/O error with what was being done.
+    pub fn io<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let action = action.into();
+        move |source| Self::Io { action, source: source.into() }
+    }
+
+    /// What the user can do about it, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NspawnMissing => {
+                vec!["install it: apt-get install systemd-container".into()]
+            }
+            Self::NotRoot => vec!["run it with sudo".into()],
+            Self::BootTimeout { console, .. } | Self::BootDied { console } => {
+                let mut hints: Vec<String> =
+                    console.lines().map(|line| format!("console: {line}")).collect();
+                hints.push("try --systemd=false to run the command without an init".into());
+                hints
+            }
+            Self::Io { source, .. } if source.raw_os_error() == Some(libc::ENOSPC) => {
+                vec!["the disk is full".into()]
+            }
+            Self::NoIds { .. } => vec!["end some containers".into()],
+            _ => Vec::new(),
+        }
+    }
+}

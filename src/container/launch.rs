@@ -1,0 +1,119 @@
+//! Starting systemd-nspawn in a snapshot's slot.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::notify::{self, Heard, Notify};
+use super::nspawn::{Invocation, PROGRAM};
+use super::{Error, Snapshot};
+use crate::sys;
+
+/// racker's own pid 1, as `build.rs` made it.
+const INIT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/init"));
+
+/// A running nspawn.
+#[derive(Debug)]
+pub(super) struct Launched {
+    child: Child,
+    process: OwnedFd,
+    notify: Notify,
+}
+
+/// Standard streams for nspawn.
+pub(super) type Streams = [Stdio; 3];
+
+/// Writes racker's pid 1 where it can be bound from.
+pub(super) fn place_init(snapshot: &Snapshot) -> Result<PathBuf, Error> {
+    let path = snapshot.slot().directory().join("init");
+    fs::write(&path, INIT)
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o755)))
+        .map_err(Error::io(format!("write {}", path.display())))?;
+    Ok(path)
+}
+
+/// Starts nspawn. `own_group` keeps the terminal's signals from it.
+pub(super) fn launch(
+    snapshot: &Snapshot,
+    invocation: &Invocation<'_>,
+    [stdin, stdout, stderr]: Streams,
+    own_group: bool,
+) -> Result<Launched, Error> {
+    let socket = snapshot.slot().directory().join("notify");
+    let _ = fs::remove_file(&socket);
+    let notify = Notify::bind(&socket).map_err(Error::io("bind the notification socket"))?;
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(invocation.arguments())
+        .env_clear()
+        .envs(invocation.environment(&socket))
+        .stdin(stdin)
+        .stdout(stdout)
+        .stderr(stderr);
+    if own_group {
+        command.process_group(0);
+    }
+    let procs = snapshot.slot().cgroup().procs().map_err(Error::io("open the cgroup"))?;
+    sys::enter_cgroup(&mut command, procs);
+    let child = command.spawn().map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => Error::NspawnMissing,
+        _ => Error::Io { action: format!("start {PROGRAM}"), source },
+    })?;
+    let process = pid(child.id())
+        .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))
+        .map_err(Error::io("watch systemd-nspawn"))?;
+    Ok(Launched { child, process, notify })
+}
+
+impl Launched {
+    /// Waits until the container's first process runs, and returns its pid on the host; `None`
+    /// where nspawn ended or time ran out before.
+    pub(super) fn leader(&self, deadline: Option<Instant>) -> Result<Option<u32>, Error> {
+        match self.notify.leader(&self.process, deadline) {
+            Ok(Heard::Leader(pid)) => Ok(Some(pid)),
+            Ok(Heard::Ended | Heard::TimedOut) => Ok(None),
+            Err(error) => Err(Error::io("wait for systemd-nspawn")(error)),
+        }
+    }
+
+    /// nspawn's process, for waiting.
+    pub(super) fn process(&self) -> &OwnedFd {
+        &self.process
+    }
+
+    /// Waits for nspawn's end; `None` where time ran out before.
+    pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<Option<i32>, Error> {
+        let mut fds = [PollFd::from_borrowed_fd(self.process.as_fd(), PollFlags::IN)];
+        let ended = notify::wait(&mut fds, deadline).map_err(Error::io("wait for the container"))?;
+        if !ended {
+            return Ok(None);
+        }
+        let status = self.child.wait().map_err(Error::io("wait for systemd-nspawn"))?;
+        Ok(Some(status.code().unwrap_or(137)))
+    }
+}
+
+/// A pid as the system calls take it.
+pub(super) fn pid(number: u32) -> io::Result<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// The last `count` lines of the file at `path`.
+pub(super) fn tail(path: &std::path::Path, count: usize) -> String {
+    let mut text = String::new();
+    if let Ok(mut file) = File::open(path) {
+        let mut bytes = Vec::new();
+        let _ = io::Read::read_to_end(&mut file, &mut bytes);
+        text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

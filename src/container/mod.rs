@@ -1,0 +1,42 @@
+//! Containers: a tree, a writable layer over it, and a process in it.
+//!
+//! ```text
+//! ids ─┐
+//! cgroup ─┼─> slot (guarded) ─> mount ─> snapshot ─┬─> direct   command under racker's own pid 1
+//! guard ─┘                                        └─> booted   init, command as a transient unit
+//! ```
+//!
+//! Everything a container holds on the host hangs on its [`slot::Slot`]: a cgroup, a block of ids,
+//! a run directory. The mounts live in a private mount namespace and end with its last process. A
+//! guard process clears the rest whenever the racker that made it ends, however it ends.
+//!
+//! nspawn's arguments are made in [`nspawn`] alone.
+
+pub mod boot;
+pub mod booted;
+mod bus;
+pub mod cgroup;
+pub mod direct;
+pub mod error;
+pub mod guard;
+pub mod host;
+mod ids;
+mod launch;
+pub mod mount;
+mod notify;
+pub mod nspawn;
+pub mod process;
+mod relay;
+pub mod root;
+mod signals;
+pub mod slot;
+pub mod snapshot;
+mod terminal;
+pub mod users;
+mod wire;
+
+pub use error::Error;
+pub use mount::Method;
+pub use process::{Console, Exit, Process};
+pub use root::Root;
+pub use snapshot::{Snapshot, Upper};

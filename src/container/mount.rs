@@ -1,0 +1,191 @@
+//! Mounting a tree: the two methods, the skeleton, and the overlay on top.
+//!
+//! *erofs*: the tree's metadata image (mounted from its file, no loop device), id-mapped, with the
+//! store's objects as data-only layer below: no byte is copied. *checkout*: one directory per
+//! layer, each id-mapped. Either way the container's block of ids owns the files, while the store
+//! keeps the tree's own. The upper is plain and owned by the block: an id-mapped upper fails.
+//!
+//! No `metacopy` or `redirect_dir` option is given, so a change of a lower file copies its data up
+//! and renaming a lower directory fails with EXDEV: an upper is always complete in itself.
+//! Source: overlayfs.rst, "Data-only lower layers", "Volatile mount".
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
+use std::path::{Path, PathBuf};
+
+use racker_store::{Store, TreeId};
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+
+use super::Error;
+use crate::sys::{IdMap, user_namespace, with_id_map};
+
+/// How a tree is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    /// The first of the others that this kernel can do.
+    #[default]
+    Auto,
+    /// EROFS metadata image over data-only objects.
+    Erofs,
+    /// A directory per layer.
+    Checkout,
+}
+
+/// Where things lie during a mount; all inside the private mount namespace.
+#[derive(Debug)]
+pub struct Layout<'a> {
+    /// A directory on a tmpfs of this mount namespace.
+    pub directory: &'a Path,
+    /// Holds `upper` and `work`, which are made there.
+    pub writable: &'a Path,
+    /// Whether the writable directory lies on a disk, where syncing it would cost.
+    pub volatile: bool,
+    /// The container's ids.
+    pub ids: IdMap,
+}
+
+/// Mounts `tree` with an empty upper; returns the root.
+pub fn tree(
+    store: &Store,
+    tree: TreeId,
+    method: Method,
+    layout: &Layout<'_>,
+) -> Result<PathBuf, Error> {
+    let namespace = user_namespace(layout.ids).map_err(Error::io("make a user namespace"))?;
+    let lowers = match method {
+        Method::Checkout => checkout(store, tree, layout.directory, &namespace)?,
+        Method::Erofs => erofs(store, tree, layout.directory, &namespace)
+            .map_err(Error::io("mount the tree's erofs image"))?,
+        Method::Auto => match erofs(store, tree, layout.directory, &namespace) {
+            Ok(lowers) => lowers,
+            Err(_) => return self::tree(store, tree, Method::Checkout, layout),
+        },
+    };
+    match overlay(&lowers, layout) {
+        Err(_) if method == Method::Auto && lowers.objects.is_some() => {
+            let lowers = checkout(store, tree, layout.directory, &namespace)?;
+            overlay(&lowers, layout)
+        }
+        other => other,
+    }
+    .map_err(Error::io("mount the overlay"))
+}
+
+/// The read-only layers, topmost first, and where the bodies of their files lie.
+struct Lowers {
+    layers: Vec<PathBuf>,
+    objects: Option<PathBuf>,
+}
+
+fn erofs(store: &Store, tree: TreeId, dir: &Path, namespace: &OwnedFd) -> io::Result<Lowers> {
+    let image = store.erofs(tree).map_err(io::Error::other)?;
+    let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", &image)?;
+    fsconfig_create(&context)?;
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)?;
+    let lower = place(with_id_map(mount, namespace.as_fd())?, dir.join("tree"))?;
+    let objects = place(clone_mount(&store.objects())?, dir.join("objects"))?;
+    Ok(Lowers { layers: vec![lower], objects: Some(objects) })
+}
+
+fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &OwnedFd) -> Result<Lowers, Error> {
+    let mut layers = Vec::new();
+    for (number, path) in store.checkout(tree)?.iter().enumerate() {
+        let mapped = clone_mount(path)
+            .and_then(|mount| with_id_map(mount, ns.as_fd()))
+            .and_then(|mount| place(mount, dir.join(format!("layer{number}"))))
+            .map_err(Error::io(format!("mount {}", path.display())))?;
+        layers.push(mapped);
+    }
+    Ok(Lowers { layers, objects: None })
+}
+
+fn clone_mount(path: &Path) -> io::Result<OwnedFd> {
+    Ok(open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?)
+}
+
+/// Attaches a detached mount at a new directory.
+fn place(mount: OwnedFd, at: PathBuf) -> io::Result<PathBuf> {
+    fs::create_dir_all(&at)?;
+    move_mount(&mount, "", CWD, &at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    Ok(at)
+}
+
+fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
+    let (upper, work) = (layout.writable.join("upper"), layout.writable.join("work"));
+    fs::create_dir_all(&upper)?;
+    fs::create_dir_all(&work)?;
+    // The root of an overlay has its upper's owner and mode.
+    let topmost = fs::metadata(&lowers.layers[0])?;
+    chown(&upper, Some(topmost.uid()), Some(topmost.gid()))?;
+    fs::set_permissions(&upper, fs::Permissions::from_mode(topmost.mode() & 0o7777))?;
+
+    let mut lowerdir: Vec<String> =
+        lowers.layers.iter().map(|path| path.display().to_string()).collect();
+    if let Some(skeleton) = skeleton(&lowers.layers, layout)? {
+        lowerdir.push(skeleton.display().to_string());
+    }
+    let mut lowerdir = lowerdir.join(":");
+    if let Some(objects) = &lowers.objects {
+        lowerdir.push_str(&format!("::{}", objects.display()));
+    }
+    let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", "racker")?;
+    fsconfig_set_string(&context, "lowerdir", &lowerdir)?;
+    fsconfig_set_string(&context, "upperdir", &upper)?;
+    fsconfig_set_string(&context, "workdir", &work)?;
+    if layout.volatile {
+        fsconfig_set_flag(&context, "volatile")?;
+    }
+    fsconfig_create(&context)?;
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+    place(mount, layout.directory.join("root"))
+}
+
+/// What nspawn wants in a root: it refuses one without `/usr`, and would make the others itself,
+/// in the upper.
+const SKELETON: [(&str, Option<&str>); 13] = [
+    ("usr", None),
+    ("bin", Some("usr/bin")),
+    ("sbin", Some("usr/sbin")),
+    ("lib", Some("usr/lib")),
+    ("lib64", Some("usr/lib64")),
+    ("etc", None),
+    ("var", None),
+    ("root", None),
+    ("proc", None),
+    ("sys", None),
+    ("dev", None),
+    ("run", None),
+    ("tmp", None),
+];
+
+/// A lowest layer with the entries of [`SKELETON`] that no layer has; `None` where all are there.
+fn skeleton(layers: &[PathBuf], layout: &Layout<'_>) -> io::Result<Option<PathBuf>> {
+    let missing: Vec<_> = SKELETON
+        .iter()
+        .filter(|(name, _)| !layers.iter().any(|l| l.join(name).symlink_metadata().is_ok()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let directory = layout.directory.join("skeleton");
+    fs::create_dir_all(&directory)?;
+    let owner = Some(layout.ids.base);
+    for (name, target) in missing {
+        let path = directory.join(name);
+        match target {
+            Some(target) => symlink(target, &path)?,
+            None => fs::create_dir(&path)?,
+        }
+        lchown(&path, owner, owner)?;
+    }
+    chown(&directory, owner, owner)?;
+    Ok(Some(directory))
+}

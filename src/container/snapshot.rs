@@ -1,0 +1,122 @@
+//! An ephemeral, writable copy of a tree.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use racker_store::{StageDir, Store, TreeId};
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
+};
+
+use super::slot::Slot;
+use super::{Error, Method, Root, mount};
+use crate::sys;
+
+/// Where a snapshot's changes are kept while it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upper {
+    /// On the store's disk, never synced.
+    Disk,
+    /// In memory, at most this many bytes.
+    Memory(u64),
+}
+
+/// A mounted tree with an empty upper, and the slot that holds it.
+#[derive(Debug)]
+pub struct Snapshot {
+    slot: Slot,
+    root: PathBuf,
+    writable: PathBuf,
+    /// Held so that nobody takes the upper for a leftover.
+    _stage: Option<StageDir>,
+}
+
+impl Snapshot {
+    /// Mounts a snapshot of `tree` in a mount namespace of the calling thread's own. The mounts
+    /// end with the thread and the processes it started.
+    pub fn open(
+        store: &Store,
+        tree: TreeId,
+        method: Method,
+        upper: Upper,
+    ) -> Result<Self, Error> {
+        let stage = match upper {
+            Upper::Disk => Some(store.stage()?),
+            Upper::Memory(_) => None,
+        };
+        let disk = stage.as_ref().map(|stage| stage.path().to_owned());
+        let slot = Slot::acquire(disk.as_slice())?;
+        sys::private_mounts().map_err(Error::io("make a private mount namespace"))?;
+        let directory = slot.directory().to_owned();
+        let size = match upper {
+            Upper::Memory(size) => size,
+            Upper::Disk => 64 << 20,
+        };
+        tmpfs(&directory, size).map_err(Error::io("mount a tmpfs"))?;
+        nspawn_directories().map_err(Error::io("mount what systemd-nspawn needs"))?;
+        let writable = disk.unwrap_or_else(|| directory.join("writable"));
+        let layout = mount::Layout {
+            directory: &directory,
+            writable: &writable,
+            volatile: upper == Upper::Disk,
+            ids: slot.ids(),
+        };
+        let root = mount::tree(store, tree, method, &layout)?;
+        Ok(Self { slot, root, writable, _stage: stage })
+    }
+
+    /// Its place on the host.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Where the root is mounted; seen by the calling thread and its children alone.
+    pub fn root_path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The root, for reading files of the guest.
+    pub fn root(&self) -> Result<Root, Error> {
+        Root::open(&self.root).map_err(Error::io(format!("open {}", self.root.display())))
+    }
+
+    /// The directory of the changes.
+    pub fn upper(&self) -> PathBuf {
+        self.writable.join("upper")
+    }
+
+    /// Unmounts the root, so that the upper is complete; nothing may run in it any more.
+    pub fn unmount(&self) -> Result<(), Error> {
+        unmount(&self.root, UnmountFlags::empty())
+            .map_err(Error::io(format!("unmount {}", self.root.display())))
+    }
+
+    /// Ends it; nothing is left when this returns.
+    pub fn release(self) -> Result<(), Error> {
+        self.slot.release()
+    }
+}
+
+pub(super) fn tmpfs(at: &Path, size: u64) -> std::io::Result<()> {
+    let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "size", size.to_string())?;
+    fsconfig_set_string(&context, "mode", "0755")?;
+    fsconfig_create(&context)?;
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+    Ok(move_mount(&mount, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}
+
+/// A tmpfs where nspawn removes directories (it refuses to on a disk), and the unified hierarchy
+/// where it looks for cgroups, whatever the host has there.
+fn nspawn_directories() -> std::io::Result<()> {
+    let own = Path::new("/run/systemd/nspawn");
+    fs::create_dir_all(own)?;
+    tmpfs(own, 1 << 20)?;
+    let groups = Path::new("/sys/fs/cgroup");
+    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(&context)?;
+    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+    Ok(move_mount(&mount, "", CWD, groups, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}

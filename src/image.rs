@@ -1,0 +1,104 @@
+//! What an image's name on the command line stands for.
+//!
+//! A baked or tagged image first, then a curated label, then a reference to a registry.
+
+use racker_store::{Image, Store};
+
+use crate::failure::{FAILED, Failure};
+use crate::oci::{self, Reference};
+use crate::plan::lock::Lock;
+use crate::realise::{self, Event, Workshop};
+use crate::recipe;
+
+/// The image of this name in the store, under any of the forms a name can have.
+pub fn find(store: &Store, name: &str) -> Result<Option<Image>, Failure> {
+    for candidate in candidates(name) {
+        if let Some(image) = store.image(&candidate)? {
+            return Ok(Some(image));
+        }
+    }
+    if name.len() >= 12 && name.bytes().all(|b| b.is_ascii_hexdigit()) {
+        let all = store.images()?;
+        return Ok(all.into_iter().find(|image| image.tree.to_string().starts_with(name)));
+    }
+    Ok(None)
+}
+
+/// The names under which an image may be kept, the likeliest first.
+fn candidates(name: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    if !name.contains('/') {
+        all.push(match name.contains(':') {
+            true => format!("localhost/{name}"),
+            false => format!("localhost/{name}:latest"),
+        });
+    }
+    if let Ok(reference) = Reference::parse(name) {
+        all.push(reference.to_string());
+    }
+    all
+}
+
+/// The name as it is shown: without what stands there by default.
+pub fn short(name: &str) -> String {
+    let name = name.strip_prefix("localhost/").map_or_else(
+        || Reference::parse(name).map_or_else(|_| name.to_owned(), |it| it.familiar()),
+        str::to_owned,
+    );
+    name.strip_suffix(":latest").unwrap_or(&name).to_owned()
+}
+
+/// The image of this name, baked or pulled now where the store has none.
+pub fn obtain(shop: Workshop<'_>, name: &str) -> Result<Image, Failure> {
+    if let Some(image) = find(shop.store, name)? {
+        return Ok(image);
+    }
+    if recipe::curated(name).is_some() {
+        let message = format!("{name} is a curated recipe; baking it");
+        shop.reporter.event(Event::Message(&message));
+        let chain = recipe::load_curated(name, &[]).map_err(crate::failure::from_recipe)?;
+        let path = Lock::path_of(&chain)
+            .unwrap_or_else(|| crate::command::curated_lock(shop.store, &chain.recipe().name));
+        return Ok(crate::command::bake_chain(
+            shop,
+            &chain,
+            &path,
+            &realise::Options::default(),
+        )?
+        .image);
+    }
+    let reference = Reference::parse(name)?;
+    if shop.settings.offline {
+        return Err(Failure::new(FAILED, format!("no image {name} in the store"))
+            .hint("racker may not use the network; run it once without --offline"));
+    }
+    let message = format!("no image {name} here; pulling {reference} from {}", reference.registry());
+    shop.reporter.event(Event::Message(&message));
+    Ok(oci::pull(shop.store, &reference, &shop.oci_options())?.image)
+}
+
+/// The image, or the error that it is not there.
+pub fn need(store: &Store, name: &str) -> Result<Image, Failure> {
+    find(store, name)?.ok_or_else(|| {
+        Failure::new(FAILED, format!("no such image: {name}")).hint("racker images lists them")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_is_looked_for_here_first() {
+        assert_eq!(candidates("web"), ["localhost/web:latest", "docker.io/library/web:latest"]);
+        assert_eq!(candidates("web:1"), ["localhost/web:1", "docker.io/library/web:1"]);
+        assert_eq!(candidates("a.b/c"), ["a.b/c:latest"]);
+    }
+
+    #[test]
+    fn shown_names_are_short() {
+        assert_eq!(short("localhost/web:latest"), "web");
+        assert_eq!(short("localhost/web:1"), "web:1");
+        assert_eq!(short("docker.io/library/debian:12"), "debian:12");
+    }
+}

@@ -1,0 +1,131 @@
+//! From verified layers to an image: the one way in which pulls, layouts and archives all end.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use racker_store::{Digest, Image, ImageLayer, Store, Tree};
+
+use super::config::Config;
+use super::error::{Error, Result};
+use super::layers::{self, Source, Wanted};
+use super::manifest::{Blob, Manifest};
+use super::options::Options;
+use super::platform::Platform;
+
+/// What an image is called and where it is from.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The image's name in the store.
+    pub name: String,
+    /// Where it came from, as exactly as can be said.
+    pub source: Option<String>,
+    /// Digest of its manifest.
+    pub digest: Option<Digest>,
+}
+
+/// Imports the layers of a manifest and makes the image.
+pub(crate) fn from_manifest(
+    store: &Store,
+    origin: Origin,
+    manifest: &Manifest,
+    config: &Config,
+    source: &dyn Source,
+    options: &Options<'_>,
+) -> Result<Image> {
+    let pairs = manifest.layers.iter().zip(&config.diff_ids);
+    let wanted: Vec<Wanted> = pairs
+        .map(|(blob, diff_id)| wanted(Some(blob), *diff_id, None))
+        .collect();
+    from_layers(store, origin, config, &wanted, source, options)
+}
+
+/// A layer by its digest, or by its diff id where it has no other.
+pub(crate) fn wanted(blob: Option<&Blob>, diff_id: Digest, item: Option<String>) -> Wanted {
+    let digest = blob.map_or(diff_id, |blob| blob.digest);
+    let item = item.unwrap_or_else(|| digest.hex()[..12].to_owned());
+    Wanted {
+        item,
+        blob: blob.cloned(),
+        diff_id,
+    }
+}
+
+/// Imports layers, applies them in order, and records the image: visible only at the very end.
+pub(crate) fn from_layers(
+    store: &Store,
+    origin: Origin,
+    config: &Config,
+    wanted: &[Wanted],
+    source: &dyn Source,
+    options: &Options<'_>,
+) -> Result<Image> {
+    let failed = |error| Error::store(&origin.name, error);
+    let imported = layers::import(store, wanted, source, options.progress)?;
+    let mut tree = Tree::default();
+    let mut layers = Vec::with_capacity(wanted.len());
+    for (layer, created_by) in wanted.iter().zip(&config.created_by) {
+        let part = &imported[&layer.diff_id];
+        let next = part
+            .changeset
+            .apply(&tree)
+            .map_err(|error| Error::store(&layer.item, error))?;
+        let difference = racker_store::diff(&tree, &next);
+        let id = store.put_layer(&difference).map_err(failed)?;
+        // The chain of bases begins at nothing, so that checkouts are shared layer by layer.
+        let parent = (!layers.is_empty()).then_some(difference.base);
+        store.put_base(difference.result, parent, id).map_err(failed)?;
+        layers.push(ImageLayer {
+            layer: Some(id),
+            tree: difference.result,
+            diff_id: Some(layer.diff_id),
+            created_by: created_by.clone(),
+            size: part.size,
+            log: None,
+            step_key: None,
+            impure: false,
+        });
+        tree = next;
+    }
+    drop(imported);
+    let tree = store.put_tree(&tree).map_err(failed)?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs() as i64);
+    let image = Image {
+        name: origin.name.clone(),
+        tree,
+        config: config.document.clone(),
+        digest: origin.digest,
+        source: origin.source.clone(),
+        recipe: None,
+        created: config.created.unwrap_or(now),
+        layers,
+    };
+    store.sync().map_err(failed)?;
+    store.put_image(&image).map_err(failed)?;
+    Ok(image)
+}
+
+/// Compares what an image says it is for with what was asked for. The host's own platform is only
+/// a wish: an image for another one is taken with a word of warning, as docker does.
+pub(crate) fn check_platform(config: &Config, what: &str, options: &Options<'_>) -> Result<()> {
+    let wanted = options.platform();
+    let Some(made_for) = config
+        .platform
+        .as_ref()
+        .filter(|p| wanted.rank(p).is_none())
+    else {
+        return Ok(());
+    };
+    if options.platform.is_some() {
+        return Err(Error::NoPlatform {
+            what: what.to_owned(),
+            wanted: wanted.to_string(),
+            available: vec![made_for.to_string()],
+        });
+    }
+    let host = Platform::host();
+    options.progress.message(&format!(
+        "{what} is made for {made_for}, this machine is {host}"
+    ));
+    Ok(())
+}

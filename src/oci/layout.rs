@@ -1,0 +1,152 @@
+//! Images in an OCI layout directory (`oci:DIR[:TAG]`).
+//!
+//! ```text
+//! DIR/oci-layout      { "imageLayoutVersion": "1.0.0" }
+//!     index.json      entries with org.opencontainers.image.ref.name
+//!     blobs/sha256/HEX
+//! ```
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use oci_spec::image::Descriptor;
+use racker_store::{Image, Store};
+
+use super::assemble::{self, Origin};
+use super::config::Config;
+use super::error::{Error, Result};
+use super::index;
+use super::layers::Source;
+use super::manifest::{Blob, CONFIG_MAX, Document, MANIFEST_MAX, Raw, read_blob};
+use super::options::Options;
+
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// Imports the image with `tag`, or the only one there is, under `name`.
+pub fn import(
+    store: &Store,
+    directory: &Path,
+    tag: Option<&str>,
+    name: &str,
+    options: &Options<'_>,
+) -> Result<Image> {
+    let layout = Layout {
+        directory: directory.to_owned(),
+    };
+    let shown = directory.display().to_string();
+    let header: serde_json::Value = serde_json::from_slice(&layout.read("oci-layout", 4096)?)
+        .map_err(|error| layout.wrong(format!("oci-layout: {error}")))?;
+    if header["imageLayoutVersion"] != "1.0.0" {
+        return Err(layout.wrong(format!(
+            "unknown layout version {}",
+            header["imageLayoutVersion"]
+        )));
+    }
+    let index = Raw::new(layout.read("index.json", MANIFEST_MAX)?);
+    let Document::Index(entries) = index.parse(&shown)? else {
+        return Err(layout.wrong("index.json is not an index".to_owned()));
+    };
+    let fetch = |blob: &Blob| -> Result<Raw> {
+        let what = blob.digest.to_string();
+        let bytes = read_blob(&mut layout.open(blob)?, blob, &what, MANIFEST_MAX)?;
+        Ok(Raw::new(bytes))
+    };
+    let entry = layout.choose(&entries, tag)?;
+    let raw = fetch(&Blob::new(entry)?)?;
+    let manifest = index::resolve(&raw, &shown, &options.platform(), &fetch)?;
+    let what = format!("the configuration in {shown}");
+    let mut stream = layout.open(&manifest.config)?;
+    let config = read_blob(&mut stream, &manifest.config, &what, CONFIG_MAX)?;
+    let config = Config::parse(&config, manifest.layers.len(), &shown)?;
+    assemble::check_platform(&config, &shown, options)?;
+    let origin = Origin {
+        name: name.to_owned(),
+        source: Some(format!("oci:{shown}@{}", manifest.digest)),
+        digest: Some(manifest.digest),
+    };
+    let source = Layers {
+        layout: &layout,
+        blobs: &manifest.layers,
+    };
+    assemble::from_manifest(store, origin, &manifest, &config, &source, options)
+}
+
+struct Layout {
+    directory: PathBuf,
+}
+
+impl Layout {
+    fn wrong(&self, reason: String) -> Error {
+        Error::Archive {
+            path: self.directory.clone(),
+            reason,
+        }
+    }
+
+    fn choose<'e>(&self, entries: &'e [Descriptor], tag: Option<&str>) -> Result<&'e Descriptor> {
+        fn name(entry: &Descriptor) -> Option<&str> {
+            entry
+                .annotations()
+                .as_ref()?
+                .get(REF_NAME)
+                .map(String::as_str)
+        }
+        let Some(tag) = tag else {
+            let [only] = entries else {
+                let tags: Vec<&str> = entries.iter().filter_map(name).collect();
+                return Err(self.wrong(format!(
+                    "it has {} images, name one of the tags: {}",
+                    entries.len(),
+                    tags.join(", ")
+                )));
+            };
+            return Ok(only);
+        };
+        entries
+            .iter()
+            .find(|entry| name(entry) == Some(tag))
+            .ok_or_else(|| self.wrong(format!("it has no image with the tag `{tag}`")))
+    }
+
+    fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>> {
+        let path = self.directory.join(name);
+        let failed = |error| Error::io(path.display(), error);
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(failed)?;
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > limit {
+            return Err(Error::TooLarge {
+                what: path.display().to_string(),
+                limit,
+            });
+        }
+        Ok(bytes)
+    }
+
+    fn open(&self, blob: &Blob) -> Result<File> {
+        let path = self.directory.join("blobs/sha256").join(blob.digest.hex());
+        File::open(&path).map_err(|error| Error::io(path.display(), error))
+    }
+}
+
+struct Layers<'a> {
+    layout: &'a Layout,
+    blobs: &'a [Blob],
+}
+
+impl Source for Layers<'_> {
+    fn open<'s>(
+        &'s self,
+        index: usize,
+        cancel: &'s AtomicBool,
+    ) -> Result<Box<dyn Read + Send + 's>> {
+        let blob = &self.blobs[index];
+        // One byte more than promised is enough to be found out.
+        let limited = self.layout.open(blob)?.take(blob.size.saturating_add(1));
+        Ok(Box::new(super::stream::Cancellable::new(limited, cancel)))
+    }
+}

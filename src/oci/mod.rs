@@ -1,0 +1,59 @@
+//! Images and files from elsewhere: registries, layout directories, archives, URLs.
+//!
+//! ```text
+//! text --reference--> Reference --registries--> endpoints --registry--> manifest
+//!                                                             |            | index (platform)
+//!                                            auth, http, transfer          v
+//! blobs ------------------------- layers (decompress) <---- config, layer digests
+//!                                     |
+//!                                     v  assemble: apply in order, one image
+//!                                   store
+//! ```
+//!
+//! Nothing here starts a container or follows a path of an image on this machine. No byte is
+//! believed before its digest is verified, and an image appears in the store only when all of it
+//! is there. The environment is not read: callers hand in [`Settings`] and [`Options`].
+
+pub mod archive;
+mod assemble;
+mod auth;
+mod config;
+mod decompress;
+mod download;
+mod endpoint;
+mod error;
+mod http;
+mod index;
+mod layers;
+pub mod layout;
+mod manifest;
+mod options;
+mod pipe;
+mod platform;
+mod progress;
+mod pull;
+mod reference;
+mod registries;
+mod registry;
+#[cfg(test)]
+mod registry_tests;
+mod retry;
+pub mod rootfs;
+#[cfg(test)]
+mod server;
+mod stream;
+mod transfer;
+
+pub use auth::Credentials;
+pub use decompress::{Compression, Decompress};
+pub use download::Download;
+pub use endpoint::Endpoint;
+pub use error::{Error, Result};
+pub use http::Client;
+pub use options::Options;
+pub use platform::Platform;
+pub use progress::{Progress, Silent};
+pub use pull::{Pulled, Resolved, Status, pull, resolve};
+pub use reference::Reference;
+pub use registries::{Registries, Settings};
+pub use retry::Retry;

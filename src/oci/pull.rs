@@ -1,0 +1,189 @@
+//! An image from a registry into the store.
+
+use std::io::Read;
+use std::sync::atomic::AtomicBool;
+
+use racker_store::{Digest, Image, Store};
+
+use super::assemble::{self, Origin};
+use super::config::Config;
+use super::error::{Error, Result};
+use super::index;
+use super::layers::Source;
+use super::manifest::{Blob, CONFIG_MAX, MANIFEST_MAX, Manifest, Raw, read_blob};
+use super::options::Options;
+use super::platform::Platform;
+use super::reference::Reference;
+use super::registry::Repository;
+
+/// What a pull came to.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// The image, in the store.
+    pub image: Image,
+    /// Whether it was there before.
+    pub status: Status,
+}
+
+/// Whether a pull brought something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The store had this very image under this name.
+    UpToDate,
+    /// The name stands for another image now, or for the first time.
+    Downloaded,
+}
+
+/// What a reference stands for at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Digest of what the registry has under the reference: an index or a manifest.
+    pub index: Digest,
+    /// Digest of the manifest for the platform.
+    pub manifest: Digest,
+}
+
+/// Pulls `reference`. Images are named by [`Reference`]'s canonical form.
+pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Result<Pulled> {
+    let name = reference.to_string();
+    let present = store
+        .image(&name)
+        .map_err(|error| Error::store(&name, error))?;
+    // What a digest names cannot have changed.
+    let pinned = present.as_ref().filter(|image| {
+        reference.digest().is_some() && image.digest.is_some() && suits(image, options)
+    });
+    if let Some(image) = pinned {
+        return Ok(Pulled {
+            image: image.clone(),
+            status: Status::UpToDate,
+        });
+    }
+    let (repository, manifest, _) = find(reference, options)?;
+    if let Some(image) = present.filter(|image| image.digest == Some(manifest.digest)) {
+        return Ok(Pulled {
+            image,
+            status: Status::UpToDate,
+        });
+    }
+    let what = format!("the configuration of {}", reference.familiar());
+    let mut stream = repository.blob(&manifest.config);
+    let config = read_blob(&mut stream, &manifest.config, &what, CONFIG_MAX)?;
+    let config = Config::parse(&config, manifest.layers.len(), &reference.familiar())?;
+    assemble::check_platform(&config, &reference.familiar(), options)?;
+    let origin = Origin {
+        name,
+        source: Some(reference.with_digest(manifest.digest).to_string()),
+        digest: Some(manifest.digest),
+    };
+    let blobs = Blobs {
+        repository: &repository,
+        layers: &manifest.layers,
+    };
+    let image = assemble::from_manifest(store, origin, &manifest, &config, &blobs, options)?;
+    Ok(Pulled {
+        image,
+        status: Status::Downloaded,
+    })
+}
+
+/// Asks the registry what `reference` stands for, without pulling it.
+pub fn resolve(reference: &Reference, options: &Options<'_>) -> Result<Resolved> {
+    let (_, manifest, index) = find(reference, options)?;
+    Ok(Resolved {
+        index,
+        manifest: manifest.digest,
+    })
+}
+
+/// The first server that answers, and what it has.
+fn find<'a>(
+    reference: &Reference,
+    options: &Options<'a>,
+) -> Result<(Repository<'a>, Manifest, Digest)> {
+    if options.offline {
+        return Err(Error::Offline(reference.familiar()));
+    }
+    let mut endpoints = options
+        .registries
+        .endpoints(reference)?
+        .into_iter()
+        .peekable();
+    while let Some(mut endpoint) = endpoints.next() {
+        endpoint.insecure |= options.insecure;
+        let host = endpoint.host.clone();
+        // A mirror is given no credentials that were meant for the registry itself.
+        let credentials = options
+            .credentials
+            .clone()
+            .filter(|_| endpoints.peek().is_none());
+        let repository = Repository::new(options.client, endpoint, credentials);
+        match manifest(&repository, reference, options) {
+            Ok((manifest, index)) => return Ok((repository, manifest, index)),
+            Err(error) if endpoints.peek().is_some() => {
+                options
+                    .progress
+                    .message(&format!("mirror {host} is of no use: {error}"));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    unreachable!("there is always an endpoint")
+}
+
+fn manifest(
+    repository: &Repository<'_>,
+    reference: &Reference,
+    options: &Options<'_>,
+) -> Result<(Manifest, Digest)> {
+    let raw = match (reference.digest(), reference.tag()) {
+        (Some(digest), _) => repository.manifest(&digest.to_string())?,
+        (None, tag) => repository.manifest(tag.unwrap_or("latest"))?,
+    };
+    let fetch = |blob: &Blob| -> Result<Raw> {
+        if blob.size > MANIFEST_MAX {
+            return Err(Error::TooLarge {
+                what: blob.digest.to_string(),
+                limit: MANIFEST_MAX,
+            });
+        }
+        let raw = repository.manifest(&blob.digest.to_string())?;
+        super::manifest::verify(&raw.bytes, blob, &blob.digest.to_string())?;
+        Ok(raw)
+    };
+    let manifest = index::resolve(&raw, &reference.familiar(), &options.platform(), &fetch)?;
+    Ok((manifest, raw.digest))
+}
+
+/// Whether an image in the store is for the platform that is asked for.
+fn suits(image: &Image, options: &Options<'_>) -> bool {
+    let text = |key: &str| image.config[key].as_str();
+    let Some(wanted) = &options.platform else {
+        return true;
+    };
+    let (Some(os), Some(architecture)) = (text("os"), text("architecture")) else {
+        return false;
+    };
+    wanted
+        .rank(&Platform::new(os, architecture, text("variant")))
+        .is_some()
+}
+
+struct Blobs<'a> {
+    repository: &'a Repository<'a>,
+    layers: &'a [Blob],
+}
+
+impl Source for Blobs<'_> {
+    fn open<'s>(
+        &'s self,
+        index: usize,
+        cancel: &'s AtomicBool,
+    ) -> Result<Box<dyn Read + Send + 's>> {
+        Ok(Box::new(
+            self.repository
+                .blob(&self.layers[index])
+                .cancelled_by(cancel),
+        ))
+    }
+}

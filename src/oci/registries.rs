@@ -1,0 +1,403 @@
+//! Which server to ask for a name: `registries.conf` version 2, its drop-ins, and extra mirrors.
+//!
+//! ```text
+//! reference --longest prefix--> [[registry]] --> mirrors that take it, then its own location
+//! ```
+//!
+//! Later files replace a `[[registry]]` of the same prefix as a whole. A value of
+//! `docker.io=127.0.0.1:5000/hub,quay.io=mirror.example` in [`Settings::mirrors`] puts mirrors
+//! before all configured ones. Short-name aliases are not read: a name without a registry is
+//! always Docker Hub's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::endpoint::Endpoint;
+use super::error::{Error, Result};
+use super::reference::Reference;
+
+const SYSTEM: &str = "/etc/containers/registries.conf";
+/// Where Docker Hub answers.
+const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+
+/// Where the configuration is; the caller has read the environment.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `CONTAINERS_REGISTRIES_CONF`: instead of the user's and the system's main file.
+    pub file: Option<PathBuf>,
+    /// The user's `~/.config/containers`.
+    pub user: Option<PathBuf>,
+    /// `RACKER_REGISTRY_MIRRORS`: `PREFIX=LOCATION,...`.
+    pub mirrors: Option<String>,
+}
+
+/// The configuration, by prefix.
+#[derive(Clone, Debug, Default)]
+pub struct Registries {
+    entries: BTreeMap<String, Entry>,
+    extra: Vec<(String, String)>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct File {
+    registry: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Entry {
+    prefix: String,
+    location: String,
+    insecure: bool,
+    blocked: bool,
+    mirror: Vec<Mirror>,
+    mirror_by_digest_only: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Mirror {
+    location: String,
+    insecure: bool,
+    #[serde(rename = "pull-from-mirror")]
+    takes: Option<PullFromMirror>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PullFromMirror {
+    All,
+    DigestOnly,
+    TagOnly,
+}
+
+impl Registries {
+    /// Reads what `settings` name, the system's file and all drop-ins; absent files are no error.
+    pub fn load(settings: &Settings) -> Result<Self> {
+        let mut registries = Self::default();
+        let user_file = settings
+            .user
+            .as_ref()
+            .map(|dir| dir.join("registries.conf"));
+        if let Some(file) = &settings.file {
+            registries.read(file, true)?;
+        } else if let Some(file) = user_file.filter(|file| file.exists()) {
+            registries.read(&file, true)?;
+        } else {
+            registries.read(Path::new(SYSTEM), false)?;
+        }
+        registries.read_directory(Path::new(&format!("{SYSTEM}.d")))?;
+        if let Some(user) = &settings.user {
+            registries.read_directory(&user.join("registries.conf.d"))?;
+        }
+        if let Some(mirrors) = &settings.mirrors {
+            registries.extra = parse_mirrors(mirrors)?;
+        }
+        Ok(registries)
+    }
+
+    /// Adds the configuration in `text`; `origin` is for messages.
+    pub fn add(&mut self, text: &str, origin: &str) -> Result<()> {
+        let wrong = |reason: String| Error::Configuration {
+            origin: origin.to_owned(),
+            reason,
+        };
+        let file: File = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        for mut entry in file.registry {
+            if entry.prefix.is_empty() {
+                entry.prefix.clone_from(&entry.location);
+            }
+            if entry.prefix.is_empty() {
+                return Err(wrong(
+                    "a [[registry]] has neither prefix nor location".to_owned(),
+                ));
+            }
+            if entry.location.is_empty() && !entry.prefix.starts_with("*.") {
+                entry.location.clone_from(&entry.prefix);
+            }
+            if entry.mirror.iter().any(|mirror| mirror.location.is_empty()) {
+                return Err(wrong(format!(
+                    "a mirror of `{}` has no location",
+                    entry.prefix
+                )));
+            }
+            self.entries.insert(entry.prefix.clone(), entry);
+        }
+        Ok(())
+    }
+
+    /// The servers to try for `reference`, in order; never empty.
+    pub fn endpoints(&self, reference: &Reference) -> Result<Vec<Endpoint>> {
+        let name = reference.name();
+        let mut endpoints = Vec::new();
+        for (prefix, location) in &self.extra {
+            if let Some(rest) = match_prefix(&name, prefix) {
+                endpoints.push(self.endpoint(&format!("{location}{rest}"), false)?);
+            }
+        }
+        let Some((entry, rest)) = self.find(&name) else {
+            endpoints.push(self.endpoint(&name, false)?);
+            return Ok(endpoints);
+        };
+        if entry.blocked {
+            return Err(Error::Blocked(entry.prefix.clone()));
+        }
+        for mirror in &entry.mirror {
+            let digest_only = entry
+                .mirror_by_digest_only
+                .then_some(PullFromMirror::DigestOnly);
+            let takes = match mirror.takes.or(digest_only) {
+                None | Some(PullFromMirror::All) => true,
+                Some(PullFromMirror::DigestOnly) => reference.digest().is_some(),
+                Some(PullFromMirror::TagOnly) => reference.digest().is_none(),
+            };
+            if takes {
+                let location = format!("{}{rest}", mirror.location);
+                endpoints.push(self.endpoint(&location, mirror.insecure)?);
+            }
+        }
+        let location = match entry.location.as_str() {
+            "" => name.clone(),
+            location => format!("{location}{rest}"),
+        };
+        endpoints.push(self.endpoint(&location, entry.insecure)?);
+        Ok(endpoints)
+    }
+
+    fn find<'a>(&'a self, name: &'a str) -> Option<(&'a Entry, &'a str)> {
+        self.entries
+            .values()
+            .filter_map(|entry| match_prefix(name, &entry.prefix).map(|rest| (entry, rest)))
+            .max_by_key(|(entry, _)| entry.prefix.len())
+    }
+
+    /// `location` is `host[:port]/repository`; what a mirror's own entry says of it holds too.
+    fn endpoint(&self, location: &str, insecure: bool) -> Result<Endpoint> {
+        let wrong = |reason: &str| Error::Configuration {
+            origin: format!("location `{location}`"),
+            reason: reason.to_owned(),
+        };
+        let (host, repository) = location
+            .split_once('/')
+            .ok_or_else(|| wrong("has no repository"))?;
+        if host.is_empty() || repository.is_empty() || location.contains("://") {
+            return Err(wrong("is not of the form host[:port]/path"));
+        }
+        let insecure = insecure
+            || self.find(location).is_some_and(|(entry, _)| {
+                entry.insecure && entry.location.split('/').next() == Some(host)
+            });
+        let host = if host == HUB.0 { HUB.1 } else { host };
+        Ok(Endpoint {
+            host: host.to_owned(),
+            repository: repository.to_owned(),
+            insecure,
+        })
+    }
+
+    fn read(&mut self, file: &Path, must_exist: bool) -> Result<()> {
+        match fs::read_to_string(file) {
+            Ok(text) => self.add(&text, &file.display().to_string()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !must_exist => Ok(()),
+            Err(error) => Err(Error::io(file.display(), error)),
+        }
+    }
+
+    fn read_directory(&mut self, directory: &Path) -> Result<()> {
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io(directory.display(), error)),
+        };
+        let mut files = entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(|error| Error::io(directory.display(), error))?;
+        files.retain(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "conf")
+        });
+        files.sort();
+        files.iter().try_for_each(|file| self.read(file, false))
+    }
+}
+
+/// What follows `prefix` in `name`, if it matches whole components.
+fn match_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = if let Some(suffix) = prefix.strip_prefix('*') {
+        let at = name
+            .find(suffix)
+            .filter(|&at| at > 0 && !name[..at].contains('/'))?;
+        &name[at + suffix.len()..]
+    } else {
+        name.strip_prefix(prefix)?
+    };
+    (rest.is_empty() || rest.starts_with(['/', ':'])).then_some(rest)
+}
+
+fn parse_mirrors(text: &str) -> Result<Vec<(String, String)>> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.split_once('=') {
+            Some((prefix, location)) if !prefix.is_empty() && !location.is_empty() => Ok((
+                prefix.trim().to_owned(),
+                location.trim().trim_end_matches('/').to_owned(),
+            )),
+            _ => Err(Error::Configuration {
+                origin: "registry mirrors".to_owned(),
+                reason: format!("`{pair}` is not of the form PREFIX=LOCATION"),
+            }),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONF: &str = r#"
+        unqualified-search-registries = ["docker.io"]
+        [[registry]]
+        prefix = "docker.io"
+        location = "registry-1.docker.io"
+        [[registry.mirror]]
+        location = "127.0.0.1:5000/hub"
+        [[registry.mirror]]
+        location = "digests.example"
+        pull-from-mirror = "digest-only"
+        [[registry]]
+        prefix = "docker.io/secret"
+        blocked = true
+        [[registry]]
+        prefix = "*.corp.example"
+        insecure = true
+        [[registry]]
+        location = "plain.example:80"
+        insecure = true
+    "#;
+    const SHA: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn endpoints(registries: &Registries, text: &str) -> Vec<String> {
+        let shown = |e: Endpoint| {
+            format!(
+                "{}/{}{}",
+                e.host,
+                e.repository,
+                if e.insecure { " insecure" } else { "" }
+            )
+        };
+        let reference = Reference::parse(text).unwrap();
+        registries
+            .endpoints(&reference)
+            .unwrap()
+            .into_iter()
+            .map(shown)
+            .collect()
+    }
+
+    fn registries() -> Registries {
+        let mut registries = Registries::default();
+        registries.add(CONF, "test").unwrap();
+        registries
+    }
+
+    #[test]
+    fn rewrites_by_the_longest_prefix() {
+        let r = registries();
+        assert_eq!(
+            endpoints(&r, "debian"),
+            [
+                "127.0.0.1:5000/hub/library/debian",
+                "registry-1.docker.io/library/debian"
+            ]
+        );
+        assert_eq!(
+            endpoints(&r, &format!("a/b@{SHA}"))[1],
+            "digests.example/a/b"
+        );
+        assert_eq!(
+            endpoints(&r, "x.corp.example/a"),
+            ["x.corp.example/a insecure"]
+        );
+        assert_eq!(endpoints(&r, "corp.example/a"), ["corp.example/a"]);
+        assert_eq!(
+            endpoints(&r, "plain.example:80/a"),
+            ["plain.example:80/a insecure"]
+        );
+        assert_eq!(
+            endpoints(&r, "plain.example:8080/a"),
+            ["plain.example:8080/a"]
+        );
+        assert_eq!(endpoints(&r, "quay.io/a/b"), ["quay.io/a/b"]);
+        let secret = Reference::parse("secret/x").unwrap();
+        assert!(matches!(r.endpoints(&secret), Err(Error::Blocked(_))));
+        assert_eq!(endpoints(&r, "secrets/x").len(), 2);
+    }
+
+    #[test]
+    fn extra_mirrors_come_first() {
+        let extra = parse_mirrors(" docker.io=127.0.0.1:1/p/ , plain.example:80=[::1]:2,").unwrap();
+        let r = Registries {
+            extra,
+            ..registries()
+        };
+        assert_eq!(endpoints(&r, "debian")[0], "127.0.0.1:1/p/library/debian");
+        assert_eq!(endpoints(&r, "plain.example:80/a")[0], "[::1]:2/a");
+        assert!(parse_mirrors("docker.io").is_err());
+    }
+
+    #[test]
+    fn defaults_and_mistakes() {
+        let none = Registries::default();
+        assert_eq!(
+            endpoints(&none, "debian"),
+            ["registry-1.docker.io/library/debian"]
+        );
+        let mut r = Registries::default();
+        assert!(r.add("[[registry]]\ninsecure = true", "x").is_err());
+        assert!(
+            r.add("[[registry]]\nlocation = 'a'\n[[registry.mirror]]", "x")
+                .is_err()
+        );
+        assert!(r.add("registry = 3", "x").is_err());
+    }
+
+    #[test]
+    fn drop_ins_replace_by_prefix() {
+        let dir = tempfile::tempdir().unwrap();
+        let main = dir.path().join("main.conf");
+        let user = dir.path().join("user");
+        fs::create_dir_all(user.join("registries.conf.d")).unwrap();
+        fs::write(
+            &main,
+            "[[registry]]\nlocation = 'a.example'\nblocked = true",
+        )
+        .unwrap();
+        let drop_in = user.join("registries.conf.d/1.conf");
+        fs::write(
+            drop_in,
+            "[[registry]]\nlocation = 'a.example'\ninsecure = true",
+        )
+        .unwrap();
+        fs::write(user.join("registries.conf.d/ignored.txt"), "!").unwrap();
+        let settings = Settings {
+            file: Some(main),
+            user: Some(user),
+            mirrors: Some("q.io=b.example".into()),
+        };
+        let r = Registries::load(&settings).unwrap();
+        assert_eq!(endpoints(&r, "a.example/x"), ["a.example/x insecure"]);
+        assert_eq!(endpoints(&r, "q.io/x"), ["b.example/x", "q.io/x"]);
+        let missing = Settings {
+            file: Some(dir.path().join("none")),
+            ..Settings::default()
+        };
+        assert!(Registries::load(&missing).is_err());
+    }
+}

@@ -1,0 +1,245 @@
+//! A chain of recipes as a flat list of steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use racker_store::{Digest, TreeId};
+use serde::Serialize;
+
+use super::inputs::{self, Inputs};
+use super::key::{KeyDocument, Surroundings};
+use super::lock::Lock;
+use super::request;
+use crate::recipe::{Bootstrap, Chain, From, Manager, Step};
+
+/// Versions of the code that does each kind of step; raised whenever it gives another result.
+const IMPLEMENTATIONS: [(&str, u32); 6] = [
+    ("bootstrap", 1),
+    ("packages", 1),
+    ("run", 1),
+    ("copy", 1),
+    ("fetch", 1),
+    ("units", 1),
+];
+
+/// What a chain of recipes comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The image's name.
+    pub recipe: String,
+    /// What the first step starts from; the empty tree if that is a bootstrap.
+    pub base: From,
+    /// The steps, in order.
+    pub steps: Vec<PlannedStep>,
+}
+
+/// One step, with all that the recipes say about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedStep {
+    /// Its name in the lock: the recipe's name and `bootstrap` or the place.
+    pub id: String,
+    /// The name of the recipe that it stands in.
+    pub recipe: String,
+    /// Its place there, from one; a bootstrap has place zero.
+    pub place: usize,
+    /// Its place in the plan, from one.
+    pub number: usize,
+    /// What it does, in one line.
+    pub summary: String,
+    /// Whether it uses the network while it changes the image.
+    pub impure: bool,
+    /// What it does.
+    pub action: Action,
+    /// The variables of `[env]` that reach it.
+    pub env: BTreeMap<String, String>,
+    /// The rules of the normaliser that its recipe switches off.
+    pub switched_off: Vec<String>,
+    /// The recipe's directory; empty for a curated recipe.
+    #[serde(skip)]
+    pub directory: PathBuf,
+    /// After how long it has failed.
+    pub timeout: Option<std::time::Duration>,
+}
+
+/// What a planned step does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Makes the first tree out of a distribution's packages.
+    Bootstrap(Bootstrap),
+    /// Does a step of a recipe.
+    Step(Step),
+}
+
+impl Plan {
+    /// Lays out a chain.
+    pub fn new(chain: &Chain) -> Self {
+        let mut steps = Vec::new();
+        if let From::Bootstrap(bootstrap) = chain.base() {
+            steps.push(plan_step(chain, 0, 0, Action::Bootstrap(bootstrap.clone())));
+        }
+        for (index, place, step) in chain.steps() {
+            let mut planned = plan_step(chain, index, place, Action::Step(step.clone()));
+            planned.number = steps.len() + 1;
+            steps.push(planned);
+        }
+        Self {
+            recipe: chain.recipe().name.clone(),
+            base: chain.base().clone(),
+            steps,
+        }
+    }
+}
+
+fn plan_step(chain: &Chain, index: usize, place: usize, action: Action) -> PlannedStep {
+    let recipe = &chain.recipes()[index];
+    let (summary, id) = match &action {
+        Action::Bootstrap(it) => {
+            let summary = format!("bootstrap {} {}", it.distribution, it.suite);
+            (summary, format!("{}/bootstrap", recipe.name))
+        }
+        Action::Step(step) => (step.to_string(), format!("{}/{place}", recipe.name)),
+    };
+    let (impure, timeout) = match &action {
+        Action::Step(Step::Run(step)) => (step.network, step.timeout),
+        Action::Step(Step::Packages(step)) => (step.network, None),
+        _ => (false, None),
+    };
+    PlannedStep {
+        id,
+        recipe: recipe.name.clone(),
+        place,
+        number: 1,
+        summary,
+        impure,
+        action,
+        env: chain.env(index),
+        switched_off: recipe.switched_off(),
+        directory: recipe.directory.clone(),
+        timeout,
+    }
+}
+
+impl PlannedStep {
+    /// Returns the word for what it does.
+    pub fn kind(&self) -> &'static str {
+        match &self.action {
+            Action::Bootstrap(_) => "bootstrap",
+            Action::Step(Step::Packages(_)) => "packages",
+            Action::Step(Step::Run(_)) => "run",
+            Action::Step(Step::Copy(_)) => "copy",
+            Action::Step(Step::Fetch(_)) => "fetch",
+            Action::Step(Step::Units(_)) => "units",
+        }
+    }
+
+    /// Returns the digest of what it asks the resolver, if it is a package step or a bootstrap.
+    pub fn request(&self) -> Option<String> {
+        match &self.action {
+            Action::Bootstrap(bootstrap) => Some(request::of_bootstrap(bootstrap)),
+            Action::Step(Step::Packages(step)) => Some(request::of_packages(step)),
+            Action::Step(_) => None,
+        }
+    }
+
+    /// Returns the version of the code that does it.
+    pub fn implementation(&self) -> u32 {
+        let found = IMPLEMENTATIONS
+            .iter()
+            .find(|(kind, _)| *kind == self.kind());
+        found.map_or(0, |(_, version)| *version)
+    }
+}
+
+/// What a key needs besides the plan and the parent.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyContext<'a> {
+    /// The lock; its epoch is taken as zero where it states none.
+    pub lock: &'a Lock,
+    /// Such as `linux/amd64`.
+    pub platform: &'a str,
+    /// Version of the normaliser.
+    pub normaliser: u32,
+    /// Version of the program that bootstraps.
+    pub tool: &'a str,
+}
+
+/// Why a key cannot be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The lock lacks an entry.
+    #[error("the lock has no {what} for step {step}")]
+    Unlocked {
+        /// The step's id.
+        step: String,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// A copied source cannot be read.
+    #[error(transparent)]
+    Inputs(#[from] inputs::Error),
+}
+
+impl KeyError {
+    /// Returns lines of advice.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Unlocked { .. } => Vec::new(),
+            Self::Inputs(error) => error.hints(),
+        }
+    }
+}
+
+/// Describes everything that goes into a step, once the tree it starts from is known.
+pub fn key(
+    planned: &PlannedStep,
+    parent: TreeId,
+    context: KeyContext<'_>,
+) -> Result<KeyDocument, KeyError> {
+    let around = Surroundings {
+        parent,
+        platform: context.platform.to_owned(),
+        epoch: context.lock.epoch.unwrap_or(0),
+        normaliser: context.normaliser,
+        switched_off: planned.switched_off.clone(),
+        implementation: planned.implementation(),
+        env: planned.env.clone(),
+    };
+    let unlocked = |what| KeyError::Unlocked {
+        step: planned.id.clone(),
+        what,
+    };
+    let section = || {
+        let section = context.lock.section(&planned.id, context.platform);
+        section.ok_or_else(|| unlocked("packages"))
+    };
+    Ok(match &planned.action {
+        Action::Bootstrap(bootstrap) => {
+            let section = section()?;
+            let sources = section.sources.as_deref();
+            KeyDocument::bootstrap(&around, bootstrap, context.tool, sources, &section.packages)
+        }
+        Action::Step(Step::Packages(step)) => {
+            let section = section()?;
+            let manager: Manager = step.manager.unwrap_or(section.manager);
+            KeyDocument::packages(&around, step, manager, &section.packages)
+        }
+        Action::Step(Step::Run(step)) => KeyDocument::run(&around, step),
+        Action::Step(Step::Copy(step)) => {
+            KeyDocument::copy(&around, step, &Inputs::read(&planned.directory, step)?)
+        }
+        Action::Step(Step::Fetch(step)) => {
+            let locked = || context.lock.fetch(&step.url).map(|fetched| fetched.digest);
+            let digest: Digest = step
+                .digest
+                .or_else(locked)
+                .ok_or_else(|| unlocked("digest"))?;
+            KeyDocument::fetch(&around, step, &digest)
+        }
+        Action::Step(Step::Units(step)) => KeyDocument::units(&around, step),
+    })
+}
+
+#[cfg(test)]
+#[path = "planned_tests.rs"]
+mod tests;

@@ -1,0 +1,219 @@
+//! Applying the rules.
+
+use std::collections::BTreeSet;
+
+use racker_store::{PathBytes, Tree};
+
+use super::context::{Context, PutBytes};
+use super::rule::{Action, After, RULES, Rule, Stage};
+use crate::provision::Result;
+
+/// A rule that changed something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// The rule's version.
+    pub version: u32,
+    /// The paths that it removed, emptied or wrote.
+    pub paths: Vec<PathBytes>,
+}
+
+/// Applies to `tree`, which a step made of `base`, every rule that is not in `disabled`.
+///
+/// `put` stores the content of a file that a rule writes.
+pub fn normalise(
+    base: &Tree,
+    tree: &mut Tree,
+    after: After,
+    epoch: i64,
+    disabled: &BTreeSet<String>,
+    put: &mut PutBytes<'_>,
+) -> Result<Vec<Applied>> {
+    let mut context = Context {
+        base,
+        tree,
+        epoch,
+        put,
+        touched: Vec::new(),
+    };
+    let mut applied = Vec::new();
+    for rule in active(after, disabled).filter(|rule| rule.stage == Stage::Tree) {
+        match rule.action {
+            Action::Elsewhere => {}
+            Action::Remove(apply) => apply(&mut context),
+            Action::Rewrite(apply) => apply(&mut context)?,
+        }
+        let paths = std::mem::take(&mut context.touched);
+        if !paths.is_empty() {
+            applied.push(Applied {
+                rule: rule.name,
+                version: rule.version,
+                paths,
+            });
+        }
+    }
+    Ok(applied)
+}
+
+/// What a step's key says of the rules: `NAME-VERSION` of each that is on.
+pub fn key(after: After, disabled: &BTreeSet<String>) -> Vec<String> {
+    active(after, disabled)
+        .map(|rule| format!("{}-{}", rule.name, rule.version))
+        .collect()
+}
+
+/// Names that are not those of a rule, for the recipe's diagnostics.
+pub fn unknown(names: &BTreeSet<String>) -> Vec<&str> {
+    let known = |name: &&str| RULES.iter().any(|rule| rule.name == *name);
+    names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !known(name))
+        .collect()
+}
+
+fn active(after: After, disabled: &BTreeSet<String>) -> impl Iterator<Item = &'static Rule> {
+    RULES
+        .iter()
+        .filter(move |r| r.after.contains(&after) && !disabled.contains(r.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use racker_store::{Content, Inode, Metadata, NodeRef, ObjectId, Time};
+
+    use super::*;
+
+    fn file(tree: &mut Tree, path: &str, byte: u8) {
+        let content = Content::File {
+            object: Some(ObjectId::from_bytes([byte; 32])),
+            size: 9,
+        };
+        let metadata = Metadata::new(0o644);
+        tree.insert(path.as_bytes(), Inode { metadata, content })
+            .unwrap();
+    }
+
+    fn run(base: &Tree, tree: &mut Tree, disabled: &[&str]) -> BTreeMap<&'static str, String> {
+        let disabled = disabled.iter().map(|name| (*name).to_owned()).collect();
+        let mut put = |bytes: &[u8]| Ok(ObjectId::of(bytes));
+        let applied = normalise(
+            base,
+            tree,
+            After::Packages,
+            1_700_000_000,
+            &disabled,
+            &mut put,
+        )
+        .unwrap();
+        applied
+            .into_iter()
+            .map(|a| (a.rule, String::from_utf8(a.paths.join(&b' ')).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn what_the_step_left_goes_and_what_the_base_had_stays() {
+        let mut base = Tree::default();
+        file(&mut base, "var/log/alternatives.log", 1);
+        file(&mut base, "etc/hostname", 1);
+        file(&mut base, "etc/ssh/ssh_host_rsa_key", 1);
+        let mut tree = base.clone();
+        for path in [
+            "var/log/dpkg.log",
+            "var/log/apt/term.log",
+            "var/log/wtmp",
+            "var/cache/ldconfig/aux-cache",
+            "var/lib/apt/lists/m_InRelease",
+            "etc/resolv.conf",
+            "etc/hostname",
+            "var/log/journal/0123456789abcdef0123456789abcdef/system.journal",
+        ] {
+            file(&mut tree, path, 2);
+        }
+        let applied = run(&base, &mut tree, &[]);
+        assert_eq!(
+            applied["package-logs"],
+            "var/log/dpkg.log var/log/apt/term.log"
+        );
+        assert_eq!(applied["host-files"], "etc/resolv.conf etc/hostname");
+        assert_eq!(applied["login-records"], "var/log/wtmp");
+        assert!(!applied.contains_key("ssh-host-keys"));
+        assert!(!applied.contains_key("update-stamps"));
+        assert!(tree.get(b"var/log/alternatives.log").is_some());
+        assert!(tree.get(b"var/log/journal").is_some());
+        assert!(
+            tree.get(b"var/log/journal/0123456789abcdef0123456789abcdef")
+                .is_none()
+        );
+        let Some(NodeRef::Inode(_, wtmp)) = tree.get(b"var/log/wtmp") else {
+            panic!()
+        };
+        assert_eq!(wtmp.content, Content::EMPTY);
+        let Some(NodeRef::Inode(_, name)) = tree.get(b"etc/hostname") else {
+            panic!()
+        };
+        let Some(NodeRef::Inode(_, old)) = base.get(b"etc/hostname") else {
+            panic!()
+        };
+        assert_eq!(name, old);
+    }
+
+    #[test]
+    fn identity_is_made_again_at_boot() {
+        let base = Tree::default();
+        let mut tree = Tree::default();
+        for path in [
+            "usr/lib/systemd/systemd",
+            "etc/machine-id",
+            "var/lib/dbus/machine-id",
+            "etc/ssh/ssh_host_rsa_key",
+            "etc/ssh/ssh_host_rsa_key.pub",
+            "etc/ssl/certs/ssl-cert-snakeoil.pem",
+            "etc/ssl/private/ssl-cert-snakeoil.key",
+        ] {
+            file(&mut tree, path, 2);
+        }
+        let metadata = Metadata::new(0o777);
+        let content = Content::Symlink(b"ssl-cert-snakeoil.pem"[..].into());
+        tree.insert(b"etc/ssl/certs/0123abcd.0", Inode { metadata, content })
+            .unwrap();
+        let applied = run(&base, &mut tree, &[]);
+        assert_eq!(
+            applied["machine-id"],
+            "etc/machine-id var/lib/dbus/machine-id"
+        );
+        assert_eq!(
+            applied["ssh-host-keys"],
+            "etc/ssh/ssh_host_rsa_key etc/ssh/ssh_host_rsa_key.pub \
+             usr/lib/systemd/system/racker-ssh-host-keys.service \
+             usr/lib/systemd/system/multi-user.target.wants/racker-ssh-host-keys.service"
+        );
+        assert!(applied["snakeoil-certificate"].contains("0123abcd.0"));
+        assert_eq!(applied["update-stamps"], "etc/.updated var/.updated");
+        let unit = b"usr/lib/systemd/system/multi-user.target.wants/racker-snakeoil.service";
+        assert!(tree.lookup(unit).is_ok());
+        let stamp = tree.get(b"etc/.updated").unwrap();
+        assert_eq!(stamp.metadata().mtime, Time::seconds(1_700_000_000));
+        // A second run finds nothing to do.
+        let copy = tree.clone();
+        assert_eq!(run(&copy, &mut tree, &[]), BTreeMap::new());
+        assert_eq!(run(&base, &mut tree, &[]), BTreeMap::new());
+    }
+
+    #[test]
+    fn rules_are_switched_off_by_name() {
+        let base = Tree::default();
+        let mut tree = Tree::default();
+        file(&mut tree, "var/log/dpkg.log", 2);
+        assert_eq!(run(&base, &mut tree, &["package-logs"]), BTreeMap::new());
+        let disabled = ["journal".to_owned(), "nonsense".to_owned()].into();
+        assert!(!key(After::Run, &disabled).contains(&"journal-1".to_owned()));
+        assert!(!key(After::Run, &disabled).contains(&"host-files-1".to_owned()));
+        assert!(key(After::Packages, &disabled).contains(&"host-files-1".to_owned()));
+        assert_eq!(unknown(&disabled), ["nonsense"]);
+    }
+}

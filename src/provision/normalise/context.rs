@@ -1,0 +1,141 @@
+//! What a rule works on.
+
+use racker_store::{Content, Directory, Inode, Metadata, NodeRef, ObjectId, PathBytes, Time, Tree};
+
+use crate::provision::Result;
+
+/// Stores the content of a file that a rule writes.
+pub type PutBytes<'a> = dyn FnMut(&[u8]) -> racker_store::Result<ObjectId> + 'a;
+
+pub(super) struct Context<'a> {
+    pub(super) base: &'a Tree,
+    pub(super) tree: &'a mut Tree,
+    pub(super) epoch: i64,
+    pub(super) put: &'a mut PutBytes<'a>,
+    /// What the rule at work has touched.
+    pub(super) touched: Vec<PathBytes>,
+}
+
+impl Context<'_> {
+    /// Whether the step made or changed what is at this path.
+    pub(super) fn changed(&self, path: &str) -> bool {
+        let path = path.as_bytes();
+        match (self.base.get(path), self.tree.get(path)) {
+            (Some(NodeRef::Inode(_, old)), Some(NodeRef::Inode(_, new))) => old != new,
+            (_, None) | (Some(NodeRef::Directory(_)), Some(NodeRef::Directory(_))) => false,
+            (_, Some(_)) => true,
+        }
+    }
+
+    /// Names in a directory.
+    pub(super) fn names(&self, directory: &str) -> Vec<String> {
+        match self.tree.get(directory.as_bytes()) {
+            Some(NodeRef::Directory(Directory { entries, .. })) => entries
+                .keys()
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Removes a path that the step made or changed.
+    pub(super) fn remove(&mut self, path: &str) {
+        if self.changed(path) && self.tree.remove(path.as_bytes()) {
+            self.touched.push(path.into());
+        }
+    }
+
+    /// Removes what the step made or changed in a directory, as far as `which` says so.
+    pub(super) fn remove_in(&mut self, directory: &str, which: impl Fn(&str) -> bool) {
+        for name in self.names(directory) {
+            if which(&name) {
+                self.remove(&format!("{directory}/{name}"));
+            }
+        }
+    }
+
+    /// Empties a regular file that the step made or changed.
+    pub(super) fn empty(&mut self, path: &str) -> Result<()> {
+        let Some(NodeRef::Inode(_, inode)) = self.tree.get(path.as_bytes()) else {
+            return Ok(());
+        };
+        if matches!(inode.content, Content::File { size: 1.., .. }) && self.changed(path) {
+            let metadata = Metadata {
+                mtime: self.time(),
+                ..inode.metadata.clone()
+            };
+            self.insert(
+                path,
+                Inode {
+                    metadata,
+                    content: Content::EMPTY,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file of root's.
+    pub(super) fn write(&mut self, path: &str, mode: u32, content: &[u8]) -> Result<()> {
+        let object = if content.is_empty() {
+            None
+        } else {
+            Some((self.put)(content)?)
+        };
+        let content = Content::File {
+            object,
+            size: content.len() as u64,
+        };
+        self.insert(
+            path,
+            Inode {
+                metadata: self.metadata(mode),
+                content,
+            },
+        )
+    }
+
+    /// Makes a symbolic link.
+    pub(super) fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
+        let content = Content::Symlink(target.as_bytes().into());
+        self.insert(
+            path,
+            Inode {
+                metadata: self.metadata(0o777),
+                content,
+            },
+        )
+    }
+
+    /// Puts an inode there unless it is there already.
+    pub(super) fn insert(&mut self, path: &str, inode: Inode) -> Result<()> {
+        let same =
+            matches!(self.tree.get(path.as_bytes()), Some(NodeRef::Inode(_, old)) if *old == inode);
+        if !same {
+            self.tree.insert(path.as_bytes(), inode)?;
+            self.touched.push(path.into());
+        }
+        Ok(())
+    }
+
+    /// Whether the tree has systemd as its init.
+    pub(super) fn has_systemd(&self) -> bool {
+        ["usr/lib/systemd/systemd", "lib/systemd/systemd"]
+            .iter()
+            .any(|path| self.tree.lookup(path.as_bytes()).is_ok())
+    }
+
+    fn time(&self) -> Time {
+        Time {
+            seconds: self.epoch,
+            nanoseconds: 0,
+        }
+    }
+
+    fn metadata(&self, mode: u32) -> Metadata {
+        Metadata {
+            mtime: self.time(),
+            ..Metadata::new(mode)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What tools leave behind and nobody needs.
+
+use racker_store::NodeRef;
+
+use super::context::Context;
+use crate::provision::Result;
+
+pub(super) fn package_logs(context: &mut Context<'_>) {
+    for name in ["dpkg.log", "alternatives.log", "bootstrap.log"] {
+        context.remove(&format!("var/log/{name}"));
+    }
+    context.remove_in("var/log/apt", |_| true);
+}
+
+pub(super) fn ldconfig_cache(context: &mut Context<'_>) {
+    context.remove("var/cache/ldconfig/aux-cache");
+}
+
+pub(super) fn apt_cache(context: &mut Context<'_>) {
+    let has = |name: &str, extension: &str| name.ends_with(extension);
+    context.remove_in("var/cache/apt", |name| has(name, "pkgcache.bin"));
+    context.remove_in("var/cache/apt/archives", |name| {
+        has(name, ".deb") || name == "lock"
+    });
+    context.remove_in("var/cache/apt/archives/partial", |_| true);
+}
+
+pub(super) fn apt_lists(context: &mut Context<'_>) {
+    context.remove_in("var/lib/apt/lists", |name| name != "partial");
+    context.remove_in("var/lib/apt/lists/partial", |_| true);
+    context.remove_in("var/lib/apt/periodic", |_| true);
+}
+
+pub(super) fn login_records(context: &mut Context<'_>) -> Result<()> {
+    for name in ["wtmp", "btmp", "lastlog", "faillog"] {
+        context.empty(&format!("var/log/{name}"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn journal(context: &mut Context<'_>) {
+    let machine = |name: &str| name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    context.remove_in("var/log/journal", machine);
+}
+
+pub(super) fn host_files(context: &mut Context<'_>) -> Result<()> {
+    for path in ["etc/resolv.conf", "etc/hostname"] {
+        if !context.changed(path) {
+            continue;
+        }
+        match context.base.get(path.as_bytes()) {
+            Some(NodeRef::Inode(_, inode)) => context.insert(path, inode.clone())?,
+            _ => context.remove(path),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! The table of rules.
+
+use serde::Serialize;
+
+use super::context::Context;
+use super::{boot, identity, leftovers};
+use crate::provision::Result;
+
+/// One rule of the normaliser.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Rule {
+    /// Its name in recipes.
+    pub name: &'static str,
+    /// Raised whenever it does something else; part of the step's key.
+    pub version: u32,
+    /// What it removes or rewrites.
+    pub does: &'static str,
+    /// Which source of differences it is for.
+    pub because: &'static str,
+    /// When it is carried out.
+    pub stage: Stage,
+    /// After which steps.
+    pub after: &'static [After],
+    #[serde(skip)]
+    pub(super) action: Action,
+}
+
+/// How a rule is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    /// By the capture.
+    Elsewhere,
+    /// By taking something away.
+    Remove(fn(&mut Context<'_>)),
+    /// By writing something.
+    Rewrite(fn(&mut Context<'_>) -> Result<()>),
+}
+
+/// When a rule is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// While the changed files are taken in.
+    Capture,
+    /// On the tree that came of it.
+    Tree,
+}
+
+/// The kind of step that a tree comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum After {
+    /// A new root out of packages.
+    Bootstrap,
+    /// An installation or removal of packages.
+    Packages,
+    /// A script of the recipe.
+    Run,
+}
+
+const ALL: &[After] = &[After::Bootstrap, After::Packages, After::Run];
+const MACHINERY: &[After] = &[After::Bootstrap, After::Packages];
+
+/// A rule on the tree, version 1.
+const fn tree(
+    name: &'static str,
+    does: &'static str,
+    because: &'static str,
+    action: Action,
+) -> Rule {
+    Rule {
+        name,
+        version: 1,
+        does,
+        because,
+        stage: Stage::Tree,
+        after: ALL,
+        action,
+    }
+}
+
+/// A rule that is carried out elsewhere.
+const fn capture(name: &'static str, does: &'static str, because: &'static str) -> Rule {
+    let stage = Stage::Capture;
+    Rule {
+        name,
+        version: 1,
+        does,
+        because,
+        stage,
+        after: ALL,
+        action: Action::Elsewhere,
+    }
+}
+
+/// Every rule, in the order in which they are applied.
+pub const RULES: &[Rule] = &[
+    capture(
+        "mtime-clamp",
+        "times of modification later than the epoch become the epoch",
+        "files made by scripts carry the time of the build",
+    ),
+    capture(
+        "overlay-attributes",
+        "removes trusted.overlay.* and opaque marks that hide nothing",
+        "overlayfs leaves random identifiers and origins in its upper directory",
+    ),
+    tree(
+        "package-logs",
+        "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,apt/*}",
+        "every line of them has a time",
+        Action::Remove(leftovers::package_logs),
+    ),
+    tree(
+        "ldconfig-cache",
+        "removes /var/cache/ldconfig/aux-cache",
+        "it holds inode numbers and times of every library",
+        Action::Remove(leftovers::ldconfig_cache),
+    ),
+    tree(
+        "apt-cache",
+        "removes apt's binary caches and package files in /var/cache/apt",
+        "the caches hold times and addresses in memory",
+        Action::Remove(leftovers::apt_cache),
+    ),
+    tree(
+        "apt-lists",
+        "removes what apt downloaded into /var/lib/apt/lists, and /var/lib/apt/periodic",
+        "it is the state of a mirror at some moment",
+        Action::Remove(leftovers::apt_lists),
+    ),
+    tree(
+        "login-records",
+        "empties /var/log/{wtmp,btmp,lastlog,faillog}",
+        "they hold times of logins and boots",
+        Action::Rewrite(leftovers::login_records),
+    ),
+    tree(
+        "journal",
+        "removes /var/log/journal/MACHINE-ID",
+        "the machine's identity is in its name, times in its content",
+        Action::Remove(leftovers::journal),
+    ),
+    Rule {
+        after: MACHINERY,
+        ..tree(
+            "host-files",
+            "puts /etc/{resolv.conf,hostname} back to what they were",
+            "tools copy them from the machine that builds",
+            Action::Rewrite(leftovers::host_files),
+        )
+    },
+    tree(
+        "machine-id",
+        "empties /etc/machine-id, makes it where systemd is installed, removes D-Bus's copy",
+        "it is random; an empty one is filled at boot without a first-boot run of presets",
+        Action::Rewrite(identity::machine_id),
+    ),
+    tree(
+        "random-seed",
+        "removes /var/lib/systemd/{random-seed,credential.secret}, /var/lib/urandom/random-seed",
+        "they are random, and secret",
+        Action::Remove(identity::random_seed),
+    ),
+    tree(
+        "ssh-host-keys",
+        "removes /etc/ssh/ssh_host_*; racker-ssh-host-keys.service makes them at boot",
+        "they are random, and must not be shared by all users of an image",
+        Action::Rewrite(identity::ssh_host_keys),
+    ),
+    tree(
+        "snakeoil-certificate",
+        "removes the certificate of ssl-cert; racker-snakeoil.service makes it at boot",
+        "it is random, and must not be shared by all users of an image",
+        Action::Rewrite(identity::snakeoil),
+    ),
+    tree(
+        "update-stamps",
+        "writes /etc/.updated and /var/.updated where systemd is installed",
+        "without them systemd rebuilds caches at every first boot; with them as systemd writes \
+         them they hold the time of the build",
+        Action::Rewrite(boot::update_stamps),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_can_be_read_by_machines() {
+        let names: std::collections::BTreeSet<_> = RULES.iter().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), RULES.len());
+        let json = serde_json::to_value(RULES).unwrap();
+        assert_eq!(json[0]["name"], "mtime-clamp");
+        assert_eq!(json[0]["stage"], "capture");
+        assert_eq!(json[2]["after"][0], "bootstrap");
+    }
+}

@@ -1,0 +1,92 @@
+//! What a package step asks for, free of the recipe's own types.
+
+use std::collections::BTreeMap;
+
+use super::{Error, Result};
+
+/// A package step, whichever package manager realises it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Names to install, each optionally with a version (`nginx`, `nginx=1.22*`).
+    pub install: Vec<String>,
+    /// Names to remove.
+    pub remove: Vec<String>,
+    /// Whether what packages merely recommend comes along.
+    pub recommends: bool,
+    /// Answers given to debconf beforehand: question (`tzdata/Areas`, or `owner question`) to
+    /// value (`Europe`, or `select Europe`).
+    pub debconf: BTreeMap<String, String>,
+    /// Whether the packages' own scripts may download something.
+    pub network: bool,
+    /// Variables of the recipe for the install phase.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Request {
+    /// Refuses what a package manager would take for an option or a pattern.
+    pub fn validate(&self) -> Result<()> {
+        for name in self.install.iter().chain(&self.remove) {
+            let (bare, version) = split(name);
+            let good = bare
+                .bytes()
+                .next()
+                .is_some_and(|b| b.is_ascii_alphanumeric())
+                && bare
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"+-._:".contains(&b))
+                && version.is_none_or(|v| {
+                    !v.is_empty()
+                        && v.bytes()
+                            .all(|b| b.is_ascii_graphic() && !b"'\"\\".contains(&b))
+                });
+            if !good {
+                return Err(Error::BadName { name: name.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Splits `name=version`.
+pub fn split(selector: &str) -> (&str, Option<&str>) {
+    match selector.split_once('=') {
+        Some((name, version)) => (name, Some(version)),
+        None => (selector, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked() {
+        let request = |name: &str| Request {
+            install: vec![name.to_owned()],
+            ..Request::default()
+        };
+        for good in [
+            "nginx",
+            "g++",
+            "nginx=1.22*",
+            "libc6:amd64",
+            "python3.11",
+            "a=1:2~3+b",
+        ] {
+            assert!(request(good).validate().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "-y",
+            "--option",
+            "?essential",
+            "a b",
+            "nginx=",
+            "~nfoo",
+            "a;b",
+            "a=1'",
+        ] {
+            assert!(request(bad).validate().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The first step of a recipe without a base image: packages into an empty tree.
+
+use std::fs;
+
+use racker_store::CaptureOptions;
+
+use super::guest::{bind, on_own_thread};
+use super::packages::{fetch, pin_resolution, refuse_when_locked};
+use super::step::{Made, Parent, Step, epoch};
+use super::{Error, Event};
+use crate::container::host::Workplace;
+use crate::plan::Action;
+use crate::plan::lock::Lock;
+use crate::provision::apt::Settings;
+use crate::provision::normalise::After;
+use crate::provision::{Exchange, Manager, bootstrap};
+use crate::recipe::Bootstrap;
+
+/// What the key says of the program that bootstraps. Its version is not in it: what it makes of
+/// the same packages is put right by the normaliser, and a cached tree needs no such program.
+pub(super) const TOOL: &str = "mmdebstrap";
+
+/// Memory that a bootstrap may take.
+const SIZE: u64 = 8 << 30;
+
+fn request(bootstrap: &Bootstrap) -> bootstrap::Bootstrap {
+    bootstrap::Bootstrap {
+        distribution: bootstrap.distribution.to_string(),
+        suite: bootstrap.suite.clone(),
+        include: bootstrap.include.clone(),
+        variant: Some(bootstrap.variant.clone()),
+        mirror: bootstrap.mirror.clone(),
+    }
+}
+
+/// Resolves the packages where the lock has none.
+pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
+    let Action::Bootstrap(wanted) = &step.planned.action else { return Ok(()) };
+    let asked = step.planned.request().unwrap_or_default();
+    let Some(stale) = lock.stale(&step.planned.id, step.platform, &asked, None) else {
+        return Ok(());
+    };
+    refuse_when_locked(step, stale)?;
+    let message = format!("{}: resolving packages", step.planned.id);
+    step.shop.reporter.event(Event::Message(&message));
+    let stage = step.shop.store.stage()?;
+    let resolved =
+        bootstrap::resolve(&request(wanted), stage.path(), &Settings::of_this_host())
+            .map_err(|error| step.provision(error))?;
+    let sources = Some(resolved.sources);
+    pin_resolution(step, lock, Manager::Apt, &resolved.resolution, String::new(), sources);
+    Ok(())
+}
+
+/// Makes the tree from the locked packages.
+pub(super) fn make(
+    step: &Step<'_>,
+    wanted: &Bootstrap,
+    parent: &Parent,
+    lock: &Lock,
+) -> Result<Made, Error> {
+    bootstrap::check_tools().map_err(|error| step.provision(error))?;
+    let packages = fetch(step, lock)?;
+    let sources = lock
+        .section(&step.planned.id, step.platform)
+        .and_then(|section| section.sources.clone())
+        .unwrap_or_default();
+    let log = step.log()?;
+    let changes = on_own_thread(|| {
+        let place = Workplace::open(SIZE)?;
+        let exchange = Exchange::new(place.make("exchange")?);
+        let target = place.make("target")?;
+        let job = bootstrap::job(
+            &request(wanted),
+            &packages,
+            epoch(lock),
+            &sources,
+            &exchange,
+            &target,
+        )
+        .map_err(|error| step.provision(error))?;
+        let binds: Vec<_> = job.binds.iter().map(bind).collect();
+        let exit = place.run(&job.argv, &job.env, &binds, log.file(), None)?;
+        let path = step.shop.store.log_path(log.id());
+        if !exit.is_some_and(crate::container::Exit::success) {
+            return Err(Error::StepFailed {
+                id: step.planned.id.clone(),
+                summary: step.planned.summary.clone(),
+                code: exit.map_or(137, |exit| exit.0),
+                tail: super::guest::tail(&path, 15),
+                log: path,
+                reason: None,
+            });
+        }
+        // Freed before the capture needs memory of its own.
+        let _ = fs::remove_dir_all(exchange.host());
+        let ids = place.slot().ids();
+        let options = CaptureOptions {
+            id_base: ids.base,
+            id_count: ids.count,
+            move_files: false,
+            exclude: Vec::new(),
+            clamp: Some(epoch(lock)),
+        };
+        let changes = step.shop.store.capture(&target, &options)?;
+        place.release()?;
+        Ok(changes)
+    })?;
+    let mut tree = changes.apply(&parent.tree)?;
+    step.normalise(&parent.tree, &mut tree, After::Bootstrap, lock)?;
+    Ok(Made { tree, log: Some(log.id().to_owned()) })
+}

@@ -1,0 +1,172 @@
+//! Running a step's commands in a snapshot and taking in what they changed.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::chown;
+use std::path::Path;
+use std::time::Duration;
+
+use racker_store::{CaptureOptions, Changeset, LogWriter, TreeId};
+
+use super::{Error, Workshop};
+use crate::container::direct::{self, Outcome};
+use crate::container::nspawn::{Bind, Network};
+use crate::container::users::{self, User};
+use crate::container::{Console, Process, Snapshot, Upper};
+use crate::provision::{self, Exchange, Job};
+
+/// A snapshot in which a step works.
+#[derive(Debug)]
+pub(super) struct Guest<'a> {
+    shop: Workshop<'a>,
+    snapshot: Snapshot,
+    upper: Upper,
+}
+
+/// Runs `work` in a snapshot of `tree`, on a thread of its own that ends with it. Where the
+/// snapshot lay in memory and memory ran out, `work` is done again on the disk.
+pub(super) fn with_guest<T: Send>(
+    shop: Workshop<'_>,
+    tree: TreeId,
+    work: impl Fn(&Guest<'_>) -> Result<T, Error> + Sync,
+) -> Result<T, Error> {
+    let once = |upper: Upper| -> Result<(Result<T, Error>, bool), Error> {
+        on_own_thread(|| {
+            let method = shop.settings.tree_mount;
+            let snapshot = Snapshot::open(shop.store, tree, method, upper)?;
+            let guest = Guest { shop, snapshot, upper };
+            let result = work(&guest);
+            let full = guest.full();
+            guest.snapshot.release()?;
+            Ok((result, full))
+        })
+    };
+    let first = shop.upper();
+    match once(first)? {
+        (Err(_), true) if first != Upper::Disk => once(Upper::Disk)?.0,
+        (result, _) => result,
+    }
+}
+
+/// A thread of its own, because a mount namespace is a thread's.
+pub(super) fn on_own_thread<T: Send>(
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+impl Guest<'_> {
+    /// Whether no room is left for changes.
+    fn full(&self) -> bool {
+        rustix::fs::statvfs(self.snapshot.upper()).is_ok_and(|s| s.f_bavail * s.f_frsize < 1 << 20)
+    }
+
+    /// Makes an exchange directory that the guest's root owns.
+    pub(super) fn exchange(&self) -> Result<Exchange, Error> {
+        let path = self.snapshot.slot().directory().join("exchange");
+        let owner = Some(self.snapshot.slot().ids().base);
+        fs::create_dir(&path)
+            .and_then(|()| chown(&path, owner, owner))
+            .map_err(Error::io(format!("create {}", path.display())))?;
+        Ok(Exchange::new(path))
+    }
+
+    /// Runs a package manager's job as root.
+    pub(super) fn run_job(&self, job: &Job, log: &LogWriter) -> Result<Outcome, Error> {
+        let process = Process {
+            argv: job.argv.iter().map(|a| a.to_string_lossy().into_owned()).collect(),
+            env: job.env.clone(),
+            user: User::default(),
+            directory: "/".into(),
+        };
+        let binds: Vec<Bind> = job.binds.iter().map(bind).collect();
+        let network = match job.network {
+            provision::Network::None => Network::None,
+            provision::Network::Host => Network::Host,
+        };
+        self.run(&process, network, &binds, None, log)
+    }
+
+    /// Runs a command.
+    pub(super) fn run(
+        &self,
+        process: &Process,
+        network: Network,
+        binds: &[Bind],
+        timeout: Option<Duration>,
+        log: &LogWriter,
+    ) -> Result<Outcome, Error> {
+        let output =
+            log.file().try_clone().map_err(Error::io("duplicate the log's descriptor"))?;
+        let options =
+            direct::Options { hostname: "racker", network, binds, timeout, forward_signals: false };
+        Ok(direct::run(&self.snapshot, process, Console::Log(output), &options)?)
+    }
+
+    /// Gives the user a shell in the snapshot as it is.
+    pub(super) fn shell(&self) -> Result<(), Error> {
+        let process = Process {
+            argv: vec!["/bin/sh".into()],
+            env: vec![("TERM".into(), "linux".into())],
+            user: User::default(),
+            directory: "/".into(),
+        };
+        let options = direct::Options {
+            hostname: "racker",
+            network: Network::None,
+            binds: &[],
+            timeout: None,
+            forward_signals: false,
+        };
+        direct::run(&self.snapshot, &process, Console::Terminal, &options)?;
+        Ok(())
+    }
+
+    /// Finds a user by the snapshot's own files.
+    pub(super) fn user(&self, text: &str) -> Result<User, Error> {
+        let root = self.snapshot.root()?;
+        let file = |path: &str| root.read(path).unwrap_or_default();
+        Ok(users::find(text, &file("/etc/passwd"), &file("/etc/group"))?)
+    }
+
+    /// What was changed; times after `epoch` become it.
+    pub(super) fn capture(&self, epoch: i64, exclude: &[&str]) -> Result<Changeset, Error> {
+        self.snapshot.unmount()?;
+        let ids = self.snapshot.slot().ids();
+        let options = CaptureOptions {
+            id_base: ids.base,
+            id_count: ids.count,
+            move_files: self.upper == Upper::Disk,
+            exclude: exclude.iter().map(|path| path.as_bytes().to_vec()).collect(),
+            clamp: Some(epoch),
+        };
+        Ok(self.shop.store.capture(&self.snapshot.upper(), &options)?)
+    }
+}
+
+/// A bind as the container has it.
+pub(super) fn bind(bind: &provision::Bind) -> Bind {
+    Bind {
+        source: bind.source.clone(),
+        target: bind.target.clone(),
+        writable: bind.writable,
+    }
+}
+
+/// The last `count` lines of a log.
+pub(super) fn tail(log: &Path, count: usize) -> String {
+    let read = || -> io::Result<String> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        io::Seek::seek(&mut file, io::SeekFrom::Start(length.saturating_sub(16 << 10)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

@@ -1,0 +1,35 @@
+//! Realising a plan: recipes in, an image in the store out.
+//!
+//! ```text
+//! chain ─> bake ─┬─ base     what the first step starts from
+//!                └─ step ────┬─ packages, bootstrap   resolve ─> fetch ─> install
+//!    key known: cached       ├─ run, units            a command in a snapshot
+//!    else: make, normalise,  └─ copy, fetch           files put into the tree
+//!          record
+//! ```
+//!
+//! This is where recipes, registries, package managers and containers meet; each of those knows
+//! nothing of the others.
+
+mod bake;
+mod base;
+mod bootstrap;
+mod error;
+mod files;
+mod guest;
+mod last_log;
+mod packages;
+mod place;
+mod prospect;
+mod report;
+mod run;
+mod step;
+mod workshop;
+
+pub use bake::{Baked, Options, bake};
+pub use base::HIDDEN;
+pub use error::Error;
+pub use last_log::last_log;
+pub use prospect::{Prospect, prospect};
+pub use report::{Event, Reporter};
+pub use workshop::Workshop;

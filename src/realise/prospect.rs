@@ -1,0 +1,105 @@
+//! What a bake would do: which steps are there, and why the others are not.
+
+use racker_store::{StepKey, TreeId};
+use serde::Serialize;
+
+use super::base;
+use super::step::NORMALISER;
+use super::{Error, Workshop, bootstrap};
+use crate::oci::Platform;
+use crate::plan::lock::Lock;
+use crate::plan::{Action, KeyContext, KeyDocument, KeyError, Plan, Why, key, why};
+use crate::recipe::Chain;
+
+/// One step as a bake would find it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Prospect {
+    /// Its id.
+    pub id: String,
+    /// Its place in the plan, from one.
+    pub number: usize,
+    /// What it does.
+    pub summary: String,
+    /// Its key, where that can be known.
+    pub key: Option<StepKey>,
+    /// Whether its result is there.
+    pub cached: bool,
+    /// The tree it gives, where that is there.
+    pub tree: Option<TreeId>,
+    /// Whether it uses the network while it changes the image.
+    pub impure: bool,
+    /// How it stands to what was built before.
+    pub why: Why,
+}
+
+/// Looks at every step without making any. Exact up to the first that is not there; the steps
+/// behind it depend on it. Nothing is fetched and nothing written.
+pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Prospect>, Error> {
+    let plan = Plan::new(chain);
+    let platform = Platform::host().to_string();
+    let mut parent = base::peek(shop, &plan.base, &platform, lock)?;
+    let mut blocker = parent.is_none().then(|| "from".to_owned());
+    let mut all = Vec::new();
+    for planned in &plan.steps {
+        let mut prospect = Prospect {
+            id: planned.id.clone(),
+            number: planned.number,
+            summary: planned.summary.clone(),
+            key: None,
+            cached: false,
+            tree: None,
+            impure: planned.impure,
+            why: Why::NeverBuilt,
+        };
+        match (&blocker, parent) {
+            (Some(blocker), _) => prospect.why = Why::DependsOn(blocker.clone()),
+            (None, Some(tree)) => {
+                let tool = match planned.action {
+                    Action::Bootstrap(_) => bootstrap::TOOL,
+                    Action::Step(_) => "",
+                };
+                let context = KeyContext {
+                    lock,
+                    platform: &platform,
+                    normaliser: NORMALISER,
+                    tool,
+                };
+                match key(planned, tree, context) {
+                    Ok(document) => look(shop, planned, &document, &mut prospect)?,
+                    // Only making it will tell what it needs.
+                    Err(KeyError::Unlocked { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            (None, None) => {}
+        }
+        parent = prospect.tree;
+        if blocker.is_none() && !prospect.cached {
+            blocker = Some(prospect.id.clone());
+        }
+        all.push(prospect);
+    }
+    Ok(all)
+}
+
+fn look(
+    shop: Workshop<'_>,
+    planned: &crate::plan::PlannedStep,
+    document: &KeyDocument,
+    prospect: &mut Prospect,
+) -> Result<(), Error> {
+    prospect.key = Some(document.key());
+    let found = shop.store.realisations(document.key())?;
+    let found = found.into_iter().find(|it| shop.store.has_tree(it.tree));
+    prospect.why = match &found {
+        Some(_) => Why::Hit,
+        None => {
+            let earlier = shop.store.recent(&planned.recipe, planned.place)?;
+            let nearest = earlier.first().and_then(|it| KeyDocument::from_value(&it.document));
+            why(document, nearest.as_ref())
+        }
+    };
+    prospect.cached = found.is_some();
+    prospect.tree = found.map(|it| it.tree);
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! One step: found, or made and recorded.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::time::Instant;
+
+use racker_store::{LogWriter, Realisation, Tree, TreeId, diff};
+use rustix::fs::{FlockOperation, flock};
+
+use super::bake::Options;
+use super::last_log::note_failure;
+use super::{Error, Event, Workshop, bootstrap, files, packages, run};
+use crate::plan::lock::Lock;
+use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
+use crate::provision::normalise::{self, After};
+use crate::recipe::Step as RecipeStep;
+
+/// Version of the normaliser's frame; its rules have versions of their own.
+pub(super) const NORMALISER: u32 = 1;
+
+/// A step to realise and what it works with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub(super) shop: Workshop<'a>,
+    pub(super) planned: &'a PlannedStep,
+    pub(super) platform: &'a str,
+    pub(super) total: usize,
+    pub(super) options: &'a Options,
+}
+
+/// A tree that a step made, not yet in the store.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) tree: Tree,
+    pub(super) log: Option<String>,
+}
+
+/// What is known of the tree a step starts from.
+#[derive(Debug)]
+pub(super) struct Parent {
+    pub(super) id: TreeId,
+    pub(super) tree: Tree,
+}
+
+impl Step<'_> {
+    /// The step's result: from an earlier realisation of the same key, else made now. Entries that
+    /// the lock lacks are added to it.
+    pub(super) fn realise(&self, parent: TreeId, lock: &mut Lock) -> Result<Realisation, Error> {
+        self.pin(parent, lock)?;
+        let mut document = self.document(parent, lock)?;
+        if let Some(found) = self.found(&document)? {
+            self.tell(|id, place, total, summary| Event::StepCached { id, place, total, summary });
+            return Ok(found);
+        }
+        let parent = Parent { id: parent, tree: self.shop.store.tree(parent)? };
+        if packages::renew(self, &parent, lock)? {
+            document = self.document(parent.id, lock)?;
+        }
+        // Whoever else makes this step has it done when the lock is free.
+        let _turn = self.take_turn(&document)?;
+        if let Some(found) = self.found(&document)? {
+            self.tell(|id, place, total, summary| Event::StepCached { id, place, total, summary });
+            return Ok(found);
+        }
+        self.tell(|id, place, total, summary| Event::StepStarted { id, place, total, summary });
+        let start = Instant::now();
+        let result = self.make(&parent, lock).and_then(|made| {
+            let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.record(&parent, &document, made, milliseconds)
+        });
+        match &result {
+            Ok(made) => self.tell(|id, place, total, summary| Event::StepDone {
+                id,
+                place,
+                total,
+                summary,
+                milliseconds: made.milliseconds,
+            }),
+            Err(error) => {
+                self.shop.reporter.event(Event::StepFailed { id: &self.planned.id });
+                if let Some(log) = error.log() {
+                    note_failure(self.shop.store, &self.planned.recipe, self.planned.place, &log)?;
+                }
+            }
+        }
+        result
+    }
+
+    /// Completes the lock as far as the key needs it.
+    fn pin(&self, parent: TreeId, lock: &mut Lock) -> Result<(), Error> {
+        match &self.planned.action {
+            Action::Bootstrap(_) => bootstrap::pin(self, lock),
+            Action::Step(RecipeStep::Packages(_)) => packages::pin(self, parent, lock),
+            Action::Step(RecipeStep::Fetch(fetch)) => files::pin(self, fetch, lock),
+            Action::Step(_) => Ok(()),
+        }
+    }
+
+    /// Everything that goes into the step.
+    fn document(&self, parent: TreeId, lock: &Lock) -> Result<KeyDocument, Error> {
+        let tool = match &self.planned.action {
+            Action::Bootstrap(_) => bootstrap::TOOL,
+            Action::Step(_) => "",
+        };
+        let context =
+            KeyContext { lock, platform: self.platform, normaliser: NORMALISER, tool };
+        Ok(key(self.planned, parent, context)?)
+    }
+
+    fn found(&self, document: &KeyDocument) -> Result<Option<Realisation>, Error> {
+        if self.options.no_cache {
+            return Ok(None);
+        }
+        let store = self.shop.store;
+        let all = store.realisations(document.key())?;
+        Ok(all.into_iter().find(|realisation| store.has_tree(realisation.tree)))
+    }
+
+    fn tell<'s>(&'s self, event: impl FnOnce(&'s str, usize, usize, &'s str) -> Event<'s>) {
+        let planned = self.planned;
+        let event = event(&planned.id, planned.number, self.total, &planned.summary);
+        self.shop.reporter.event(event);
+    }
+
+    fn take_turn(&self, document: &KeyDocument) -> Result<File, Error> {
+        let path = self.shop.store.locks().join(document.key().to_string());
+        let open = || -> std::io::Result<File> {
+            let file =
+                File::options().write(true).create(true).truncate(false).open(&path)?;
+            rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+            Ok(file)
+        };
+        open().map_err(Error::io(format!("lock {}", path.display())))
+    }
+
+    fn make(&self, parent: &Parent, lock: &Lock) -> Result<Made, Error> {
+        match &self.planned.action {
+            Action::Bootstrap(bootstrap) => bootstrap::make(self, bootstrap, parent, lock),
+            Action::Step(RecipeStep::Packages(packages)) => {
+                packages::make(self, packages, parent, lock)
+            }
+            Action::Step(RecipeStep::Run(script)) => run::script(self, script, parent, lock),
+            Action::Step(RecipeStep::Units(units)) => run::units(self, units, parent, lock),
+            Action::Step(RecipeStep::Copy(copy)) => files::copy(self, copy, parent, lock),
+            Action::Step(RecipeStep::Fetch(fetch)) => files::fetch(self, fetch, parent, lock),
+        }
+    }
+
+    /// Applies the normaliser's rules to what the step made of `base`.
+    pub(super) fn normalise(
+        &self,
+        base: &Tree,
+        tree: &mut Tree,
+        after: After,
+        lock: &Lock,
+    ) -> Result<(), Error> {
+        let disabled: BTreeSet<String> = self.planned.switched_off.iter().cloned().collect();
+        let store = self.shop.store;
+        let mut put = |bytes: &[u8]| store.put_bytes(bytes);
+        normalise::normalise(base, tree, after, epoch(lock), &disabled, &mut put)
+            .map(drop)
+            .map_err(|error| self.provision(error))
+    }
+
+    fn record(
+        &self,
+        parent: &Parent,
+        document: &KeyDocument,
+        made: Made,
+        milliseconds: u64,
+    ) -> Result<Realisation, Error> {
+        let store = self.shop.store;
+        let tree = store.put_tree(&made.tree)?;
+        let layer = store.put_layer(&diff(&parent.tree, &made.tree))?;
+        store.sync()?;
+        let realisation = Realisation {
+            key: document.key(),
+            document: document.to_value(),
+            recipe: self.planned.recipe.clone(),
+            place: self.planned.place,
+            step: self.planned.summary.clone(),
+            parent: Some(parent.id),
+            tree,
+            layer: Some(layer),
+            built: now(),
+            milliseconds,
+            log: made.log,
+        };
+        store.record(&realisation)?;
+        Ok(realisation)
+    }
+
+    /// A new log for this step.
+    pub(super) fn log(&self) -> Result<LogWriter, Error> {
+        Ok(self.shop.store.create_log()?)
+    }
+
+    /// Names the step in an error.
+    pub(super) fn provision(&self, source: crate::provision::Error) -> Error {
+        Error::Provision { id: self.planned.id.clone(), source: Box::new(source) }
+    }
+}
+
+/// The lock's epoch; 1970 where nothing in it has a date.
+pub(super) fn epoch(lock: &Lock) -> i64 {
+    lock.epoch.unwrap_or(0)
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> i64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}

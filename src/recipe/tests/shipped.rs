@@ -1,0 +1,192 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::super::{Step, labels, load, load_curated, schema};
+
+const SHIPPED: [(&str, &str); 4] = [
+    (
+        "debian-bullseye",
+        include_str!("../../../recipes/debian-bullseye.toml"),
+    ),
+    (
+        "debian-bookworm",
+        include_str!("../../../recipes/debian-bookworm.toml"),
+    ),
+    (
+        "debian-trixie",
+        include_str!("../../../recipes/debian-trixie.toml"),
+    ),
+    (
+        "quickstart",
+        include_str!("../../../recipes/quickstart.toml"),
+    ),
+];
+
+#[test]
+fn curated_recipes_load_and_copy_nothing() {
+    for label in labels() {
+        let chain = load_curated(label, &[]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(chain.recipe().name, label);
+        assert!(
+            !chain
+                .steps()
+                .any(|(_, _, step)| matches!(step, Step::Copy(_)))
+        );
+    }
+}
+
+#[test]
+fn quickstart_builds_on_bookworm() {
+    let path = Path::new(file!())
+        .ancestors()
+        .nth(4)
+        .unwrap()
+        .join("recipes/quickstart.toml");
+    let chain = load(&path, &[]).unwrap();
+    let names: Vec<_> = chain
+        .recipes()
+        .iter()
+        .map(|recipe| recipe.name.as_str())
+        .collect();
+    assert_eq!(names, ["debian-bookworm", "quickstart"]);
+}
+
+#[test]
+fn the_schema_is_the_shipped_one() {
+    let shipped = include_str!("../../../docs/recipe.schema.json");
+    let printed = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
+    assert!(
+        serde_json::from_str::<Value>(shipped).is_ok_and(|shipped| shipped == schema()),
+        "docs/recipe.schema.json is to be:\n{printed}"
+    );
+}
+
+#[test]
+fn the_schema_accepts_the_shipped_recipes() {
+    for (name, text) in SHIPPED {
+        let value: Value = toml::from_str(text).unwrap();
+        accept(&schema(), &value).unwrap_or_else(|place| panic!("{name}: {place}"));
+    }
+    let wrong = serde_json::json!({ "from": "x", "step": [{ "run": "a", "copy": {} }] });
+    assert!(accept(&schema(), &wrong).is_err());
+}
+
+#[test]
+fn the_parser_knows_every_key_of_the_schema() {
+    let schema = schema();
+    let mut texts = Vec::new();
+    for key in schema["properties"].as_object().unwrap().keys() {
+        texts.push(format!("{key} = 2026-01-01\n"));
+    }
+    for (step, form) in schema["properties"]["step"]["items"]["properties"]
+        .as_object()
+        .unwrap()
+    {
+        let object = form
+            .get("properties")
+            .or_else(|| form["oneOf"][1].get("properties"));
+        for key in object.unwrap().as_object().unwrap().keys() {
+            texts.push(format!("[[step]]\n{step} = {{ {key} = 2026-01-01 }}\n"));
+        }
+    }
+    for table in ["image", "probe"] {
+        for key in schema["properties"][table]["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+        {
+            texts.push(format!("[{table}]\n{key} = 2026-01-01\n"));
+        }
+    }
+    assert!(texts.len() > 60);
+    for text in texts {
+        let found = super::mistakes(&text);
+        assert!(
+            !found.contains("unknown key") && !found.contains("no step"),
+            "{text}{found}"
+        );
+    }
+}
+
+#[test]
+fn the_reference_tells_the_truth() {
+    let page = include_str!("../../../docs/recipe.md");
+    let block = |start: &str| {
+        page.split(start)
+            .nth(1)
+            .unwrap()
+            .split("\n```")
+            .next()
+            .unwrap()
+    };
+    let example = block("```toml\n");
+    assert!(super::read(example).is_ok());
+    let mistaken = example.replace("'${greeting}'", "'${greting}'");
+    assert_eq!(super::mistakes(&mistaken), block("```text\n"));
+}
+
+/// Checks a value against the few words of JSON Schema that the schema uses.
+fn accept(schema: &Value, value: &Value) -> Result<(), String> {
+    if let Some(forms) = schema.get("oneOf").and_then(Value::as_array) {
+        let fitting = forms
+            .iter()
+            .filter(|form| accept(form, value).is_ok())
+            .count();
+        return if fitting == 1 {
+            Ok(())
+        } else {
+            Err(format!("{fitting} forms fit {value}"))
+        };
+    }
+    if let Some(choice) = schema.get("enum").and_then(Value::as_array) {
+        return if choice.contains(value) {
+            Ok(())
+        } else {
+            Err(value.to_string())
+        };
+    }
+    let kind = match value {
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::Array(_) => "array",
+        _ => "object",
+    };
+    let allowed = &schema["type"];
+    if *allowed != kind
+        && !allowed
+            .as_array()
+            .is_some_and(|kinds| kinds.contains(&kind.into()))
+    {
+        return Err(format!("{value} is no {allowed}"));
+    }
+    for item in value.as_array().into_iter().flatten() {
+        accept(&schema["items"], item)?;
+    }
+    let Some(object) = value.as_object() else {
+        return Ok(());
+    };
+    let count = object.len() as u64;
+    if schema["maxProperties"]
+        .as_u64()
+        .is_some_and(|most| count > most)
+    {
+        return Err(format!("{value} has too many keys"));
+    }
+    for required in schema["required"].as_array().into_iter().flatten() {
+        if !object.contains_key(required.as_str().unwrap()) {
+            return Err(format!("{value} lacks {required}"));
+        }
+    }
+    for (key, value) in object {
+        match schema["properties"]
+            .get(key)
+            .unwrap_or(&schema["additionalProperties"])
+        {
+            Value::Bool(false) => return Err(format!("unknown {key}")),
+            schema => accept(schema, value)?,
+        }
+    }
+    Ok(())
+}

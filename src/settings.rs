@@ -1,0 +1,171 @@
+//! Settings, and the only place that reads the environment.
+//!
+//! option > environment (`RACKER_*`) > `~/.config/racker/config.toml` > `/etc/racker/config.toml`.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::container::Method;
+use crate::failure::{Failure, USAGE};
+
+/// What a configuration file may say; every key has a `RACKER_*` variable of the same name.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    store: Option<PathBuf>,
+    tree_mount: Option<String>,
+    registry_mirrors: Option<String>,
+    offline: Option<bool>,
+    jobs: Option<usize>,
+}
+
+/// Options of the command line that are settings.
+#[derive(Debug, Default, Clone)]
+pub struct Options {
+    /// `--store`
+    pub store: Option<PathBuf>,
+    /// `--tree-mount`
+    pub tree_mount: Option<String>,
+    /// `--offline`
+    pub offline: bool,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The store's directory.
+    pub store: PathBuf,
+    /// How trees are mounted.
+    pub tree_mount: Method,
+    /// `host=mirror,...`: registries to ask before a host.
+    pub registry_mirrors: Option<String>,
+    /// The value of `CONTAINERS_REGISTRIES_CONF`.
+    pub registries_conf: Option<PathBuf>,
+    /// The user's `~/.config/containers`.
+    pub user_containers: Option<PathBuf>,
+    /// Whether the network may not be used.
+    pub offline: bool,
+    /// How many things are done at once.
+    pub jobs: usize,
+}
+
+impl Settings {
+    /// Reads files and environment; `options` go before both.
+    pub fn read(options: Options) -> Result<Self, Failure> {
+        let root = rustix::process::geteuid().is_root();
+        let home = variable("HOME").map(PathBuf::from);
+        let user_config = variable("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .or_else(|| home.as_ref().map(|home| home.join(".config")));
+        let mut file = load(Path::new("/etc/racker/config.toml"))?;
+        let user_containers = user_config.as_ref().map(|config| config.join("containers"));
+        if let Some(directory) = user_config {
+            file = load(&directory.join("racker/config.toml"))?.over(file);
+        }
+        file = environment()?.over(file);
+        let default_store = || {
+            if root {
+                return PathBuf::from("/var/lib/racker");
+            }
+            variable("XDG_DATA_HOME")
+                .map(PathBuf::from)
+                .or_else(|| home.as_ref().map(|home| home.join(".local/share")))
+                .unwrap_or_else(|| PathBuf::from("/var/tmp"))
+                .join("racker")
+        };
+        let method = options.tree_mount.or(file.tree_mount);
+        Ok(Self {
+            store: options.store.or(file.store).unwrap_or_else(default_store),
+            tree_mount: parse_method(method.as_deref().unwrap_or("auto"))?,
+            registry_mirrors: file.registry_mirrors,
+            user_containers,
+            registries_conf: variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
+            offline: options.offline || file.offline.unwrap_or(false),
+            jobs: file.jobs.unwrap_or_else(|| {
+                std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+            }),
+        })
+    }
+}
+
+impl File {
+    fn over(self, below: Self) -> Self {
+        Self {
+            store: self.store.or(below.store),
+            tree_mount: self.tree_mount.or(below.tree_mount),
+            registry_mirrors: self.registry_mirrors.or(below.registry_mirrors),
+            offline: self.offline.or(below.offline),
+            jobs: self.jobs.or(below.jobs),
+        }
+    }
+}
+
+impl Settings {
+    /// What the registry configuration is read from.
+    pub fn registries(&self) -> crate::oci::Settings {
+        crate::oci::Settings {
+            file: self.registries_conf.clone(),
+            user: self.user_containers.clone(),
+            mirrors: self.registry_mirrors.clone(),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether `NO_COLOR` is set, or standard error cannot show colour.
+pub fn no_color() -> bool {
+    use std::io::IsTerminal;
+    variable("NO_COLOR").is_some()
+        || variable("TERM").is_some_and(|term| term == "dumb")
+        || !std::io::stderr().is_terminal()
+}
+
+/// The value of a variable of the caller's, for `-e NAME`.
+pub fn caller_variable(name: &str) -> Option<String> {
+    env::var(name).ok()
+}
+
+fn environment() -> Result<File, Failure> {
+    let number = |name: &str| match variable(name) {
+        None => Ok(None),
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| Failure::new(USAGE, format!("{name} is not a number: {text:?}"))),
+    };
+    Ok(File {
+        store: variable("RACKER_STORE").map(PathBuf::from),
+        tree_mount: variable("RACKER_TREE_MOUNT"),
+        registry_mirrors: variable("RACKER_REGISTRY_MIRRORS"),
+        offline: variable("RACKER_OFFLINE").map(|value| value != "0"),
+        jobs: number("RACKER_JOBS")?,
+    })
+}
+
+fn load(path: &Path) -> Result<File, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) => {
+            return Err(Failure::new(USAGE, format!("read {}: {error}", path.display())));
+        }
+    };
+    toml::from_str(&text)
+        .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
+}
+
+fn parse_method(text: &str) -> Result<Method, Failure> {
+    match text {
+        "auto" => Ok(Method::Auto),
+        "erofs" => Ok(Method::Erofs),
+        "checkout" => Ok(Method::Checkout),
+        other => Err(Failure::new(USAGE, format!("no such way to mount a tree: {other:?}"))
+            .hint("auto, erofs or checkout")),
+    }
+}

@@ -1,0 +1,16 @@
+//! The system calls that no safe wrapper offers; the only place where `unsafe` may appear.
+//!
+//! Each file holds one capability, each `unsafe` block says why it is sound. Everything else the
+//! program asks of the kernel goes through `rustix` and `std`.
+
+mod child;
+mod connect;
+mod idmap;
+mod message;
+mod namespace;
+
+pub use child::enter_cgroup;
+pub use connect::connect_inside;
+pub use idmap::{IdMap, user_namespace, with_id_map};
+pub use message::message;
+pub use namespace::private_mounts;

@@ -1,0 +1,77 @@
+//! The content-addressed store of operating-system trees.
+//!
+//! ```text
+//! <store>/meta.toml      format version and feature flags        (meta)
+//!         lock           shared by every user that may write     (store)
+//!         index.db       SQLite, a cache over the files          (index)
+//!         objects/       file bodies by BLAKE3                   (object)
+//!         trees/         manifest, EROFS image and base of trees (trees, erofs)
+//!         layers/        tree differences; imported tar layers   (layers, split)
+//!         realisations/  step key -> tree                        (realisation)
+//!         blobs/sha256/  fetched files                           (blob)
+//!         checkouts/     overlay lower directories               (checkout)
+//!         roots/images/  named trees                             (image)
+//!         logs/ locks/ stage/ trash/
+//! ```
+//!
+//! Invariants:
+//!
+//! - An object, a manifest and a layer are named by the digest of their bytes; nothing is ever
+//!   changed in place, and finding the name taken counts as success.
+//! - Objects hold bytes alone. Owners, modes, times, attributes and hard links live in a [`Tree`].
+//! - No path that comes from an archive or a tree is resolved on the host.
+//! - The files are the truth. Whatever `index.db` says can be found again by [`Store::reindex`].
+//! - A crash at any point leaves a valid store and at most garbage in `stage/`.
+//!
+//! `FORMAT.md` beside this crate is the reference of everything on disk.
+
+mod apply;
+mod blob;
+mod capture;
+mod changeset;
+mod checkout;
+mod diff;
+mod entry;
+mod erofs;
+mod error;
+mod hex;
+mod id;
+mod image;
+mod import_dir;
+mod import_tar;
+mod index;
+mod layer;
+mod layers;
+mod log;
+mod lookup;
+mod manifest;
+mod meta;
+mod object;
+mod path;
+mod realisation;
+mod split;
+mod stage;
+mod store;
+mod tree;
+mod trees;
+mod verify;
+mod xattr;
+
+pub use blob::BlobWriter;
+pub use capture::CaptureOptions;
+pub use changeset::Changeset;
+pub use diff::diff;
+pub use error::{Error, Result};
+pub use id::{Digest, LayerId, ObjectId, ParseIdError, StepKey, TreeId};
+pub use image::{Image, ImageLayer};
+pub use import_dir::ImportOptions;
+pub use import_tar::{ImportedTar, Limits};
+pub use layer::{Change, Layer};
+pub use log::LogWriter;
+pub use lookup::LookupError;
+pub use realisation::Realisation;
+pub use split::TarReader;
+pub use stage::StageDir;
+pub use store::{Access, Store};
+pub use tree::{Content, Directory, Inode, InodeId, Metadata, Node, NodeRef, PathBytes, Time, Tree, Xattrs};
+pub use verify::Damage;

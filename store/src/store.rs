@@ -1,0 +1,217 @@
+//! Opening a store, and how files get into it.
+//!
+//! A store that is open for writing holds a shared lock on `lock`; whoever must be alone takes it
+//! exclusively. A store that is open for reading takes none, so it may lie on a read-only mount.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{FlockOperation, flock, syncfs};
+use rustix::io::Errno;
+
+use crate::error::{At as _, Error, Result};
+use crate::index::Index;
+use crate::meta;
+
+/// What the caller wants to do with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read and write; the store is made if there is none.
+    ReadWrite,
+    /// Read only; nothing at all is written.
+    ReadOnly,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    access: Access,
+    directory: File,
+    _lock: Option<File>,
+    pub(crate) index: Mutex<Option<Index>>,
+}
+
+const DIRECTORIES: &[&str] = &[
+    "objects", "trees", "layers", "blobs/sha256", "realisations", "checkouts", "roots/images", "logs", "locks",
+    "stage", "trash",
+];
+
+const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+    # Everything in here can be made again by racker.\n";
+
+impl Store {
+    /// Opens the store in this directory. Cheap where there is one: it reads one small file.
+    pub fn open(root: &Path, access: Access) -> Result<Self> {
+        let root = std::path::absolute(root).at("find", root)?;
+        let meta = root.join("meta.toml");
+        let text = match fs::read_to_string(&meta) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && access == Access::ReadWrite => {
+                create(&root)?;
+                fs::read_to_string(&meta).at("read", &meta)?
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::Format { path: root, reason: "there is no meta.toml".into() });
+            }
+            result => result.at("read", &meta)?,
+        };
+        let writable = meta::check(&root, &text)?;
+        let access = if writable { access } else { Access::ReadOnly };
+        let lock = match access {
+            Access::ReadWrite => {
+                let path = root.join("lock");
+                let file = File::options()
+                    .write(true)
+                    .create(true)
+                    .truncate(false)
+                    .mode(0o600)
+                    .open(&path)
+                    .at("open", &path)?;
+                retry(|| flock(&file, FlockOperation::LockShared)).at("lock", &path)?;
+                Some(file)
+            }
+            Access::ReadOnly => None,
+        };
+        let directory = File::open(&root).at("open", &root)?;
+        Ok(Self { root, access, directory, _lock: lock, index: Mutex::new(None) })
+    }
+
+    /// Directory of the store.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What may be done with the store; a store with features that are only known to be readable
+    /// is open for reading, whatever was asked for.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Directory of the objects, the data-only lower layer of a mounted tree.
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
+    /// Directory for the locks of curated labels.
+    pub fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// Makes everything durable that was put in so far.
+    pub fn sync(&self) -> Result<()> {
+        match self.access {
+            Access::ReadWrite => syncfs(&self.directory).at("sync", &self.root),
+            Access::ReadOnly => Ok(()),
+        }
+    }
+
+    pub(crate) fn writable(&self) -> Result<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(Error::ReadOnly { path: self.root.clone() }),
+        }
+    }
+
+    /// A name in `stage/` that no other process and no other call uses.
+    pub(crate) fn stage_name(&self) -> PathBuf {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.root.join(format!("stage/{}-{time:x}-{number}", std::process::id()))
+    }
+
+    /// Writes a whole file: complete under a temporary name, then moved into place.
+    pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.writable()?;
+        let stage = self.stage_name();
+        let write = || {
+            let mut file = File::options().write(true).create_new(true).mode(0o644).open(&stage)?;
+            file.write_all(bytes)
+        };
+        write().at("write", &stage)?;
+        place(&stage, path)
+    }
+}
+
+/// Moves a finished file or directory out of `stage/`, making the directory it goes to.
+pub(crate) fn place(stage: &Path, path: &Path) -> Result<()> {
+    match fs::rename(stage, path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = path.parent().unwrap_or(path);
+            fs::create_dir_all(parent).at("create", parent)?;
+            fs::rename(stage, path).at("create", path)
+        }
+        result => result.at("create", path),
+    }
+}
+
+/// Tries again for as long as a signal comes in between.
+pub(crate) fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Reads a file that may not be there.
+pub(crate) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.at("read", path).map(Some),
+    }
+}
+
+/// Entries of a directory that may not be there, sorted.
+pub(crate) fn list(path: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        result => result.at("list", path)?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.at("list", path)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Lays out a new store; `meta.toml` comes last, so a crash before it means "no store yet".
+fn create(root: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(root).at("create", root)?;
+    let foreign = list(root)?.into_iter().find(|path| {
+        let name = path.file_name().unwrap_or_default();
+        let ours = |known: &&str| known.split('/').next().is_some_and(|first| name == first);
+        !DIRECTORIES.iter().any(|known| ours(known)) && name != "CACHEDIR.TAG" && name != "lock" && name != "lost+found"
+            && !name.to_string_lossy().starts_with("meta.toml")
+    });
+    if let Some(foreign) = foreign {
+        let reason = format!("the directory is not empty, it has {}", foreign.display());
+        return Err(Error::Format { path: root.to_owned(), reason });
+    }
+    for name in DIRECTORIES {
+        let path = root.join(name);
+        DirBuilder::new().recursive(true).mode(0o755).create(&path).at("create", &path)?;
+    }
+    for shard in 0..=u8::MAX {
+        let path = root.join(format!("objects/{shard:02x}"));
+        DirBuilder::new().recursive(true).mode(0o755).create(&path).at("create", &path)?;
+    }
+    for (name, text) in [("CACHEDIR.TAG", CACHEDIR_TAG), ("meta.toml", meta::TEXT)] {
+        let path = root.join(name);
+        let new = root.join(format!("{name}.{}", std::process::id()));
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().at("create", &path)?;
+    }
+    Ok(())
+}

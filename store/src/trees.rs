@@ -1,0 +1,102 @@
+//! Trees on disk.
+//!
+//! ```text
+//! trees/<id>.tree    the manifest, compressed with zstd
+//! trees/<id>.erofs   the metadata image, for mounting
+//! trees/<id>.base    "PARENT LAYER\n" or "- LAYER\n": how the tree came out of its parent
+//! ```
+//!
+//! The image is written before the manifest: a tree that is there can be mounted. The base is no
+//! part of a tree's identity; the first one that is known stays.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use crate::error::{At as _, Error, Result};
+use crate::id::{LayerId, TreeId};
+use crate::store::{Store, read_optional};
+use crate::tree::Tree;
+use crate::erofs;
+
+
+
+
+impl Store {
+    /// Keeps a tree: its manifest and its metadata image.
+    pub fn put_tree(&self, tree: &Tree) -> Result<TreeId> {
+        let text = tree.encode();
+        let id = TreeId::from_bytes(*blake3::hash(&text).as_bytes());
+        if !self.has_tree(id) {
+            let path = self.tree_path(id, "tree");
+            self.writable()?;
+            let (image, packed) = rayon::join(|| erofs::image(tree), || pack(&text, &path));
+            self.write_file(&self.tree_path(id, "erofs"), &image?)?;
+            self.write_file(&path, &packed?)?;
+            self.index_tree(id);
+        }
+        Ok(id)
+    }
+
+    /// The tree of this name.
+    pub fn tree(&self, id: TreeId) -> Result<Tree> {
+        let bytes = read_optional(&self.tree_path(id, "tree"))?.ok_or_else(|| Error::missing("tree", id))?;
+        Tree::decode(&unpack(&bytes, id.as_bytes(), "tree", &id)?)
+    }
+
+    /// Whether there is a tree of this name.
+    pub fn has_tree(&self, id: TreeId) -> bool {
+        self.tree_path(id, "tree").exists()
+    }
+
+    /// The tree's EROFS image, made by this store: metadata alone, each file that is not empty
+    /// pointing into [`Store::objects`] as a data-only overlay layer expects.
+    pub fn erofs(&self, id: TreeId) -> Result<PathBuf> {
+        let path = self.tree_path(id, "erofs");
+        if path.exists() {
+            return Ok(path);
+        }
+        let image = erofs::image(&self.tree(id)?)?;
+        self.write_file(&path, &image)?;
+        Ok(path)
+    }
+
+    /// Notes how a tree came out of its parent, unless that is known.
+    pub fn put_base(&self, tree: TreeId, parent: Option<TreeId>, layer: LayerId) -> Result<()> {
+        let path = self.tree_path(tree, "base");
+        if path.exists() || parent == Some(tree) {
+            return Ok(());
+        }
+        let parent = parent.map_or("-".into(), |parent| parent.to_string());
+        self.write_file(&path, format!("{parent} {layer}\n").as_bytes())
+    }
+
+    /// The parent a tree came out of, and by which layer.
+    pub fn base(&self, tree: TreeId) -> Result<Option<(Option<TreeId>, LayerId)>> {
+        let Some(bytes) = read_optional(&self.tree_path(tree, "base"))? else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes);
+        let parse = || {
+            let (parent, layer) = text.trim_end().split_once(' ')?;
+            let parent = if parent == "-" { None } else { Some(parent.parse().ok()?) };
+            Some((parent, layer.parse().ok()?))
+        };
+        parse().map(Some).ok_or_else(|| Error::damaged("base of tree", tree, "it names no layer"))
+    }
+
+    pub(crate) fn tree_path(&self, id: TreeId, kind: &str) -> PathBuf {
+        self.root().join("trees").join(format!("{id}.{kind}"))
+    }
+}
+
+/// Compresses a manifest.
+pub(crate) fn pack(text: &[u8], path: &Path) -> Result<Vec<u8>> {
+    zstd::bulk::compress(text, 1).at("compress", path)
+}
+
+/// Reads a compressed manifest and holds it against its name.
+pub(crate) fn unpack(bytes: &[u8], id: &[u8; 32], what: &'static str, name: &impl Display) -> Result<Vec<u8>> {
+    let text = zstd::stream::decode_all(bytes).map_err(|error| Error::damaged(what, name, error))?;
+    if blake3::hash(&text).as_bytes() != id {
+        return Err(Error::damaged(what, name, "its bytes have another digest"));
+    }
+    Ok(text)
+}
