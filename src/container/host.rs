@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::CWD;
-use rustix::mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree};
+use rustix::mount::{
+    MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount,
+};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::launch::pid;
@@ -93,6 +95,8 @@ impl Workplace {
         let mut fds = [PollFd::new(&process, PollFlags::IN)];
         let ended = notify::wait(&mut fds, deadline).map_err(Error::io("wait for a process"))?;
         self.slot.kill()?;
+        // The directories that were bound are seen again at their own places.
+        unmount("/run", UnmountFlags::DETACH).map_err(Error::io("unmount /run"))?;
         let status = child.wait().map_err(Error::io("wait for a process"))?;
         let code = u8::try_from(status.code().unwrap_or(137)).unwrap_or(255);
         Ok(ended.then_some(Exit(code)))

@@ -69,10 +69,14 @@ pub(crate) fn from_layers(
             .apply(&tree)
             .map_err(|error| Error::store(&layer.item, error))?;
         let difference = racker_store::diff(&tree, &next);
+        // Every tree that the image names is there, also those in the middle.
+        store.put_tree(&next).map_err(failed)?;
         let id = store.put_layer(&difference).map_err(failed)?;
         // The chain of bases begins at nothing, so that checkouts are shared layer by layer.
         let parent = (!layers.is_empty()).then_some(difference.base);
-        store.put_base(difference.result, parent, id).map_err(failed)?;
+        store
+            .put_base(difference.result, parent, id)
+            .map_err(failed)?;
         layers.push(ImageLayer {
             layer: Some(id),
             tree: difference.result,
@@ -86,7 +90,10 @@ pub(crate) fn from_layers(
         tree = next;
     }
     drop(imported);
-    let tree = store.put_tree(&tree).map_err(failed)?;
+    let tree = match layers.last() {
+        Some(layer) => layer.tree,
+        None => store.put_tree(&tree).map_err(failed)?,
+    };
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_secs() as i64);

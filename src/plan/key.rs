@@ -16,6 +16,7 @@
 //! | `network` | all | `none`, or `host` for an impure step |
 //! | `env` | bootstrap, packages, run | variables the step sees, `[env]` and its own |
 //! | `tool` | bootstrap | version of the program that does it |
+//! | `sources` | bootstrap | the `sources.list` it writes, which the lock keeps |
 //! | `distribution`, `suite`, `include`, `variant` | bootstrap | as the recipe says, names sorted |
 //! | `manager` | packages | as the lock says, else the recipe |
 //! | `install`, `remove`, `recommends`, `debconf` | packages | as the recipe says, names sorted |

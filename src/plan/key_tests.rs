@@ -134,7 +134,7 @@ fn names(names: &[&str]) -> Vec<String> {
 #[test]
 fn surroundings_enter_every_key() {
     let all: [fn(&Surroundings) -> StepKey; 6] = [
-        |around| KeyDocument::bootstrap(around, &bootstrap(), "1", &[package()]).key(),
+        |around| KeyDocument::bootstrap(around, &bootstrap(), "1", None, &[package()]).key(),
         |around| KeyDocument::packages(around, &packages(), Manager::Apt, &[package()]).key(),
         |around| KeyDocument::run(around, &run()).key(),
         |around| KeyDocument::copy(around, &copy(), &inputs()).key(),
@@ -165,7 +165,7 @@ fn surroundings_enter_every_key() {
 
 #[test]
 fn bootstraps() {
-    let make = |it: &Bootstrap| KeyDocument::bootstrap(&around(), it, "1", &[package()]).key();
+    let make = |it: &Bootstrap| KeyDocument::bootstrap(&around(), it, "1", None, &[package()]).key();
     keys!(make, bootstrap();
         differs suite = "sid".to_owned();
         differs include = names(&["a"]);
@@ -173,8 +173,11 @@ fn bootstraps() {
         same include = names(&["b", "a"]);
         same mirror = Some("http://mirror.example".to_owned());
     );
-    let other_tool = KeyDocument::bootstrap(&around(), &bootstrap(), "2", &[package()]);
+    let other_tool = KeyDocument::bootstrap(&around(), &bootstrap(), "2", None, &[package()]);
     assert_ne!(other_tool.key(), make(&bootstrap()));
+    let sources = Some("deb http://mirror.example x main\n");
+    let other_sources = KeyDocument::bootstrap(&around(), &bootstrap(), "1", sources, &[package()]);
+    assert_ne!(other_sources.key(), make(&bootstrap()));
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub struct Section {
     pub metadata: String,
     /// The `sources.list` that a bootstrap writes into the image; none for other steps.
     pub sources: Option<String>,
+    /// The program that bootstraps, with its version; none for other steps.
+    pub tool: Option<String>,
     /// The packages, sorted by name and architecture.
     pub packages: Vec<Package>,
 }

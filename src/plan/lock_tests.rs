@@ -26,6 +26,7 @@ fn section(step: &str) -> Section {
         parent: "p".to_owned(),
         metadata: "m".to_owned(),
         sources: None,
+        tool: None,
         packages: vec![
             package("zlib", "all"),
             package("abc", "amd64"),

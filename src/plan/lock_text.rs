@@ -81,6 +81,8 @@ struct SectionText {
     metadata: String,
     #[serde(default)]
     sources: Option<Vec<String>>,
+    #[serde(default)]
+    tool: Option<String>,
     packages: Vec<Spanned<PackageText>>,
 }
 
@@ -208,6 +210,7 @@ impl Lock {
                 sources: section
                     .sources
                     .map(|lines| lines.iter().map(|it| format!("{it}\n")).collect()),
+                tool: section.tool,
                 packages,
             });
         }
@@ -261,6 +264,9 @@ impl Lock {
                 &mut text,
                 format_args!("metadata = {}", quoted(&section.metadata)),
             );
+            if let Some(tool) = &section.tool {
+                line(&mut text, format_args!("tool = {}", quoted(tool)));
+            }
             if let Some(sources) = &section.sources {
                 line(&mut text, format_args!("sources = ["));
                 for source in sources.lines() {

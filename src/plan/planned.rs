@@ -160,8 +160,6 @@ pub struct KeyContext<'a> {
     pub platform: &'a str,
     /// Version of the normaliser.
     pub normaliser: u32,
-    /// Version of the program that bootstraps.
-    pub tool: &'a str,
 }
 
 /// Why a key cannot be computed.
@@ -217,7 +215,8 @@ pub fn key(
         Action::Bootstrap(bootstrap) => {
             let section = section()?;
             let sources = section.sources.as_deref();
-            KeyDocument::bootstrap(&around, bootstrap, context.tool, sources, &section.packages)
+            let tool = section.tool.as_deref().unwrap_or_default();
+            KeyDocument::bootstrap(&around, bootstrap, tool, sources, &section.packages)
         }
         Action::Step(Step::Packages(step)) => {
             let section = section()?;

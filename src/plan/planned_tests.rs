@@ -41,6 +41,7 @@ fn lock(recipe: &str) -> Lock {
             parent: String::new(),
             metadata: String::new(),
             sources: None,
+            tool: None,
             packages: vec![Package {
                 name: "nginx".to_owned(),
                 version: "1".to_owned(),
@@ -64,7 +65,6 @@ fn documents(plan: &Plan, lock: &Lock) -> Vec<KeyDocument> {
         lock,
         platform: "linux/amd64",
         normaliser: 1,
-        tool: "1",
     };
     let parent = TreeId::from_bytes([0; 32]);
     plan.steps
@@ -141,7 +141,6 @@ fn says_what_the_lock_lacks() {
         lock: &lock,
         platform: "linux/amd64",
         normaliser: 1,
-        tool: "1",
     };
     let said: Vec<_> = plan
         .steps

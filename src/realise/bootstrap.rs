@@ -4,21 +4,17 @@ use std::fs;
 
 use racker_store::CaptureOptions;
 
-use super::guest::{bind, on_own_thread};
+use super::guest::{bind, capture, on_own_thread};
 use super::packages::{fetch, pin_resolution, refuse_when_locked};
 use super::step::{Made, Parent, Step, epoch};
 use super::{Error, Event};
 use crate::container::host::Workplace;
 use crate::plan::Action;
-use crate::plan::lock::Lock;
+use crate::plan::lock::{Lock, Section};
 use crate::provision::apt::Settings;
 use crate::provision::normalise::After;
 use crate::provision::{Exchange, Manager, bootstrap};
 use crate::recipe::Bootstrap;
-
-/// What the key says of the program that bootstraps. Its version is not in it: what it makes of
-/// the same packages is put right by the normaliser, and a cached tree needs no such program.
-pub(super) const TOOL: &str = "mmdebstrap";
 
 /// Memory that a bootstrap may take.
 const SIZE: u64 = 8 << 30;
@@ -49,7 +45,23 @@ pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
             .map_err(|error| step.provision(error))?;
     let sources = Some(resolved.sources);
     pin_resolution(step, lock, Manager::Apt, &resolved.resolution, String::new(), sources);
-    Ok(())
+    renew(step, lock).map(drop)
+}
+
+/// Notes the version of the program that will do it; says whether the lock had another. Only a
+/// step that is really made asks for it, so that finding one needs no such program.
+pub(super) fn renew(step: &Step<'_>, lock: &mut Lock) -> Result<bool, Error> {
+    if !matches!(step.planned.action, Action::Bootstrap(_)) {
+        return Ok(false);
+    }
+    let tool = bootstrap::tool_version().map_err(|error| step.provision(error))?;
+    let Some(section) = lock.section(&step.planned.id, step.platform) else { return Ok(false) };
+    if section.tool.as_ref() == Some(&tool) {
+        return Ok(false);
+    }
+    let section = Section { tool: Some(tool), ..section.clone() };
+    lock.set_section(section);
+    Ok(true)
 }
 
 /// Makes the tree from the locked packages.
@@ -102,7 +114,7 @@ pub(super) fn make(
             exclude: Vec::new(),
             clamp: Some(epoch(lock)),
         };
-        let changes = step.shop.store.capture(&target, &options)?;
+        let changes = capture(step.shop, &target, &options)?;
         place.release()?;
         Ok(changes)
     })?;

@@ -143,8 +143,21 @@ impl Guest<'_> {
             exclude: exclude.iter().map(|path| path.as_bytes().to_vec()).collect(),
             clamp: Some(epoch),
         };
-        Ok(self.shop.store.capture(&self.snapshot.upper(), &options)?)
+        capture(self.shop, &self.snapshot.upper(), &options)
     }
+}
+
+/// Takes in a directory that only this thread's mount namespace shows. Threads have the namespace
+/// of whoever started them, so the store's work is done by some that are started here.
+pub(super) fn capture(
+    shop: Workshop<'_>,
+    directory: &Path,
+    options: &CaptureOptions,
+) -> Result<Changeset, Error> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .build()
+        .map_err(|error| Error::io("start threads")(io::Error::other(error)))?;
+    Ok(pool.install(|| shop.store.capture(directory, options))?)
 }
 
 /// A bind as the container has it.

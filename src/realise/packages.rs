@@ -84,6 +84,7 @@ pub(super) fn pin_resolution(
         parent,
         metadata: resolution.metadata.to_string(),
         sources,
+        tool: None,
         packages: resolution.packages.iter().map(to_lock).collect(),
     });
 }

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::base;
 use super::step::NORMALISER;
-use super::{Error, Workshop, bootstrap};
+use super::{Error, Workshop};
 use crate::oci::Platform;
 use crate::plan::lock::Lock;
-use crate::plan::{Action, KeyContext, KeyDocument, KeyError, Plan, Why, key, why};
+use crate::plan::{KeyContext, KeyDocument, KeyError, Plan, Why, key, why};
 use crate::recipe::Chain;
 
 /// One step as a bake would find it.
@@ -54,16 +54,8 @@ pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Pr
         match (&blocker, parent) {
             (Some(blocker), _) => prospect.why = Why::DependsOn(blocker.clone()),
             (None, Some(tree)) => {
-                let tool = match planned.action {
-                    Action::Bootstrap(_) => bootstrap::TOOL,
-                    Action::Step(_) => "",
-                };
-                let context = KeyContext {
-                    lock,
-                    platform: &platform,
-                    normaliser: NORMALISER,
-                    tool,
-                };
+                let context =
+                    KeyContext { lock, platform: &platform, normaliser: NORMALISER };
                 match key(planned, tree, context) {
                     Ok(document) => look(shop, planned, &document, &mut prospect)?,
                     // Only making it will tell what it needs.

@@ -53,7 +53,7 @@ impl Step<'_> {
             return Ok(found);
         }
         let parent = Parent { id: parent, tree: self.shop.store.tree(parent)? };
-        if packages::renew(self, &parent, lock)? {
+        if packages::renew(self, &parent, lock)? || bootstrap::renew(self, lock)? {
             document = self.document(parent.id, lock)?;
         }
         // Whoever else makes this step has it done when the lock is free.
@@ -98,12 +98,7 @@ impl Step<'_> {
 
     /// Everything that goes into the step.
     fn document(&self, parent: TreeId, lock: &Lock) -> Result<KeyDocument, Error> {
-        let tool = match &self.planned.action {
-            Action::Bootstrap(_) => bootstrap::TOOL,
-            Action::Step(_) => "",
-        };
-        let context =
-            KeyContext { lock, platform: self.platform, normaliser: NORMALISER, tool };
+        let context = KeyContext { lock, platform: self.platform, normaliser: NORMALISER };
         Ok(key(self.planned, parent, context)?)
     }
 

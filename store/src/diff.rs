@@ -34,10 +34,10 @@ fn links(tree: &Tree) -> HashMap<InodeId, Vec<PathBytes>> {
     let mut names: HashMap<InodeId, Vec<PathBytes>> = HashMap::new();
     if count.iter().any(|count| *count > 1) {
         for (path, node) in tree.entries() {
-            if let NodeRef::Inode(id, _) = node {
-                if count[id.index()] > 1 {
-                    names.entry(id).or_default().push(path);
-                }
+            if let NodeRef::Inode(id, _) = node
+                && count[id.index()] > 1
+            {
+                names.entry(id).or_default().push(path);
             }
         }
     }
@@ -103,14 +103,13 @@ impl Walk<'_> {
                 if old.is_some_and(|old| self.unchanged(old, *id)) {
                     return;
                 }
-                let change = match self.first.get(id) {
-                    Some(first) => Change::Link(first.clone()),
-                    None => {
-                        if self.result_links.contains_key(id) {
-                            self.first.insert(*id, path.clone());
-                        }
-                        Change::Inode(self.result.inode(*id).clone())
+                let change = if let Some(first) = self.first.get(id) {
+                    Change::Link(first.clone())
+                } else {
+                    if self.result_links.contains_key(id) {
+                        self.first.insert(*id, path.clone());
                     }
+                    Change::Inode(self.result.inode(*id).clone())
                 };
                 self.changes.push((path, change));
             }

@@ -37,6 +37,7 @@ pub(crate) enum Entry {
 }
 
 type Parsed<T> = Result<T, &'static str>;
+type Xattr = (Box<[u8]>, Box<[u8]>);
 
 pub(crate) fn push_directory(out: &mut Vec<u8>, path: &[u8], metadata: &Metadata) {
     push_metadata(out, path, b'd', metadata);
@@ -253,7 +254,7 @@ fn parse_content<'a>(kind: u8, fields: &mut impl Iterator<Item = &'a [u8]>) -> P
     })
 }
 
-fn parse_xattr(field: &[u8]) -> Parsed<(Box<[u8]>, Box<[u8]>)> {
+fn parse_xattr(field: &[u8]) -> Parsed<Xattr> {
     let at = field.iter().position(|byte| *byte == b'=').ok_or("has an attribute without value")?;
     let name = unescape(&field[..at]).ok_or("has a bad escape")?;
     let value = unescape(&field[at + 1..]).ok_or("has a bad escape")?;

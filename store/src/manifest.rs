@@ -24,13 +24,14 @@ impl Tree {
         for (path, node) in self.entries() {
             match node {
                 NodeRef::Directory(directory) => entry::push_directory(&mut out, &path, &directory.metadata),
-                NodeRef::Inode(id, inode) => match &first[id.index()] {
-                    Some(first) => entry::push_mark(&mut out, &path, b'h', Some(first)),
-                    None => {
+                NodeRef::Inode(id, inode) => {
+                    if let Some(first) = &first[id.index()] {
+                        entry::push_mark(&mut out, &path, b'h', Some(first));
+                    } else {
                         entry::push_inode(&mut out, &path, inode);
                         first[id.index()] = Some(path);
                     }
-                },
+                }
             }
         }
         out
@@ -91,12 +92,12 @@ impl Tree {
     }
 }
 
-/// Moves the innermost open directory into its parent; the outermost one is left alone.
+/// Moves the innermost open directory into its parent.
 fn close(open: &mut Vec<(PathBytes, Directory)>) {
-    if let Some((path, directory)) = open.pop() {
-        if let Some((_, parent)) = open.last_mut() {
-            parent.entries.insert(split(&path).1.into(), Node::Directory(directory));
-        }
+    if let Some((path, directory)) = open.pop()
+        && let Some((_, parent)) = open.last_mut()
+    {
+        parent.entries.insert(split(&path).1.into(), Node::Directory(directory));
     }
 }
 

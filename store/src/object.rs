@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -102,14 +103,11 @@ impl Store {
 
     pub(crate) fn link_object(&self, new: NewObject, id: ObjectId) -> Result<()> {
         let path = self.object_path(id);
-        match &new.stage {
-            Some(stage) => link(stage, &path, AtFlags::empty()),
-            None => {
-                use std::os::fd::AsRawFd as _;
-                let source = format!("/proc/self/fd/{}", new.file.as_raw_fd());
-                link(Path::new(&source), &path, AtFlags::SYMLINK_FOLLOW)
-            }
+        if let Some(stage) = &new.stage {
+            return link(stage, &path, AtFlags::empty());
         }
+        let source = format!("/proc/self/fd/{}", new.file.as_raw_fd());
+        link(Path::new(&source), &path, AtFlags::SYMLINK_FOLLOW)
     }
 }
 

@@ -32,7 +32,6 @@ impl Store {
             let (image, packed) = rayon::join(|| erofs::image(tree), || pack(&text, &path));
             self.write_file(&self.tree_path(id, "erofs"), &image?)?;
             self.write_file(&path, &packed?)?;
-            self.index_tree(id);
         }
         Ok(id)
     }

@@ -75,12 +75,3 @@ pub(crate) fn read_all(path: &Path) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     }
     Ok(found)
 }
-
-/// The attributes of a file that belong to a tree.
-pub(crate) fn read(path: &Path) -> Result<Xattrs> {
-    let mut xattrs = Xattrs::new();
-    for (name, value) in read_all(path)? {
-        add(&mut xattrs, &name, &value)?;
-    }
-    Ok(xattrs)
-}

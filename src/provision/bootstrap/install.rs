@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(
             job.argv[8..],
             [
-                "--include=systemd,dbus",
+                "--include=apt,systemd,dbus",
                 "trixie",
                 "/run/racker-root",
                 "deb [trusted=yes] file:/run/racker/repo ./"

@@ -41,7 +41,8 @@ pub struct Bootstrap {
 
 impl Bootstrap {
     /// The names of the variants that can be asked for.
-    pub const VARIANTS: [&str; 6] = [
+    pub const VARIANTS: [&str; 7] = [
+        "essential",
         "apt",
         "required",
         "minbase",
@@ -55,6 +56,7 @@ impl Bootstrap {
         const REQUIRED: &str = "?priority(required)";
         const IMPORTANT: &str = "?priority(important)";
         match self.variant.as_deref().unwrap_or("apt") {
+            "essential" => Ok(("essential", &["?essential"])),
             "apt" => Ok(("apt", &["?essential", "apt"])),
             "required" | "minbase" => Ok(("required", &["?essential", "apt", REQUIRED])),
             "important" | "debootstrap" => {
@@ -106,8 +108,10 @@ impl Bootstrap {
 
     /// The part that is like a package step.
     fn request(&self) -> super::Request {
+        // mmdebstrap adds apt by its priority, which the archive states and the package does not.
+        let apt = (self.variant.as_deref() != Some("essential")).then(|| "apt".to_owned());
         super::Request {
-            install: self.include.clone(),
+            install: apt.into_iter().chain(self.include.iter().cloned()).collect(),
             ..super::Request::default()
         }
     }

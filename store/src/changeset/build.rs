@@ -10,9 +10,11 @@ const MAX_LINKS: usize = 40;
 
 /// What is at a path, as far as the layer knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Found<'a> {
     Directory,
     Inode(InodeId),
+    /// A hard link to this path of the tree below.
+    Below(&'a [u8]),
     Nothing,
 }
 
@@ -56,12 +58,16 @@ impl Changeset {
         let target = self.through_links(target)?;
         if self.through_links(path)? == target && !target.is_empty() {
             return match self.find(&target) {
-                Found::Inode(_) => Ok(()),
+                Found::Inode(_) | Found::Below(_) => Ok(()),
                 _ => Err(Error::path(&target, "is a hard link to itself")),
             };
         }
         match self.find(&target) {
             Found::Inode(id) => self.name(path, id),
+            Found::Below(target) => {
+                let target = target.to_vec();
+                self.put(path, Item::LinkBelow(target))
+            }
             Found::Nothing => self.put(path, Item::LinkBelow(target)),
             Found::Directory => Err(Error::path(&target, "is a directory, to which there are no hard links")),
         }
@@ -115,7 +121,7 @@ impl Changeset {
         Ok(directory)
     }
 
-    fn find(&self, path: &[u8]) -> Found {
+    fn find(&self, path: &[u8]) -> Found<'_> {
         let mut directory = &self.root;
         let mut found = Found::Directory;
         for name in components(path) {
@@ -125,7 +131,8 @@ impl Changeset {
             match directory.entries.get(name) {
                 Some(Item::Directory(next)) => directory = next,
                 Some(Item::Inode(id)) => found = Found::Inode(*id),
-                Some(Item::LinkBelow(_) | Item::Whiteout) | None => return Found::Nothing,
+                Some(Item::LinkBelow(target)) => found = Found::Below(target),
+                Some(Item::Whiteout) | None => return Found::Nothing,
             }
         }
         found
@@ -147,18 +154,18 @@ impl Changeset {
                 continue;
             }
             let here = join(&done, &next);
-            if let Found::Inode(id) = self.find(&here) {
-                if let Content::Symlink(target) = &self.inode(id).content {
-                    links += 1;
-                    if links > MAX_LINKS {
-                        return Err(Error::path(&path, "leads through too many symbolic links"));
-                    }
-                    if target.first() == Some(&b'/') {
-                        done.clear();
-                    }
-                    todo.extend(components(target).rev().map(<[u8]>::to_vec));
-                    continue;
+            if let Found::Inode(id) = self.find(&here)
+                && let Content::Symlink(target) = &self.inode(id).content
+            {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Error::path(&path, "leads through too many symbolic links"));
                 }
+                if target.first() == Some(&b'/') {
+                    done.clear();
+                }
+                todo.extend(components(target).rev().map(<[u8]>::to_vec));
+                continue;
             }
             done = here;
         }

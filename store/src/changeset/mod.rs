@@ -19,4 +19,3 @@ mod text;
 mod types;
 
 pub use types::Changeset;
-pub(crate) use types::{Changed, Item};

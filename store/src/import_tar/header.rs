@@ -10,9 +10,12 @@ pub(crate) struct Header(pub(crate) [u8; BLOCK]);
 
 type Parsed<T> = Result<T, &'static str>;
 
+/// Offset and length of a piece of a file with holes.
+pub(crate) type Piece = (u64, u64);
+
 impl Header {
     /// Checks the sum of the block; old writers summed up signed bytes.
-    pub(crate) fn new(block: [u8; BLOCK]) -> Parsed<Self> {
+    pub(crate) fn new(block: &[u8; BLOCK]) -> Parsed<Self> {
         let bytes = || block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
         let unsigned: i64 = bytes().map(i64::from).sum();
         let signed: i64 = bytes().map(|byte| i64::from(byte.cast_signed())).sum();
@@ -20,7 +23,7 @@ impl Header {
         if sum != unsigned && sum != signed {
             return Err("the header has a wrong checksum");
         }
-        Ok(Self(block))
+        Ok(Self(*block))
     }
 
     pub(crate) fn kind(&self) -> u8 {
@@ -79,7 +82,7 @@ impl Header {
 
     /// Map of an old GNU sparse file: the pairs in the header, whether blocks with more of them
     /// follow, and the size of the file.
-    pub(crate) fn sparse(&self) -> Parsed<(Vec<(u64, u64)>, bool, u64)> {
+    pub(crate) fn sparse(&self) -> Parsed<(Vec<Piece>, bool, u64)> {
         let mut map = Vec::new();
         sparse_pairs(&self.0[386..482], &mut map)?;
         let size = number(&self.0[483..495])?.try_into().map_err(|_| "the size is negative")?;
@@ -88,7 +91,7 @@ impl Header {
 }
 
 /// Pairs of offset and length, as far as they are filled in.
-pub(crate) fn sparse_pairs(fields: &[u8], map: &mut Vec<(u64, u64)>) -> Parsed<()> {
+pub(crate) fn sparse_pairs(fields: &[u8], map: &mut Vec<Piece>) -> Parsed<()> {
     for pair in fields.chunks_exact(24) {
         if pair[0] == 0 {
             break;

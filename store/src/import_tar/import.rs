@@ -120,9 +120,8 @@ impl<R: Read> Import<'_, R> {
     }
 
     fn entry(&mut self, record: &Record) -> Result<()> {
-        if let Some(done) = self.mark(record)? {
-            self.tap.skip(record.size + padding(record.size))?;
-            return Ok(done);
+        if self.mark(record)? {
+            return self.tap.skip(record.size.saturating_add(padding(record.size)));
         }
         let kind = match record.header.kind() {
             b'0' | 0 | b'7' if record.path.ends_with(b"/") => b'5',
@@ -134,7 +133,7 @@ impl<R: Read> Import<'_, R> {
         }
         let device = || record.header.device().map_err(|reason| refuse(&record.path, reason));
         let content = match kind {
-            b'1' => None,
+            b'1' | b'5' | b'D' => None,
             b'2' => Some(Content::Symlink(record.link.as_slice().into())),
             b'3' => {
                 let (major, minor) = device()?;
@@ -144,10 +143,9 @@ impl<R: Read> Import<'_, R> {
                 let (major, minor) = device()?;
                 Some(Content::BlockDevice { major, minor })
             }
-            b'5' | b'D' => None,
             b'6' => Some(Content::Fifo),
             b'V' => {
-                return self.tap.skip(record.size + padding(record.size));
+                return self.tap.skip(record.size.saturating_add(padding(record.size)));
             }
             _ => return Err(refuse(&record.path, "the kind of entry is unknown")),
         };
@@ -158,20 +156,20 @@ impl<R: Read> Import<'_, R> {
             None if kind == b'1' => self.changeset.link(&record.path, &record.link)?,
             None => self.changeset.directory(&record.path, record.metadata()?)?,
         }
-        self.tap.skip(record.size + padding(record.size))
+        self.tap.skip(record.size.saturating_add(padding(record.size)))
     }
 
-    /// Whiteouts and other names that begin with `.wh.`; none if the entry is none of them.
-    fn mark(&mut self, record: &Record) -> Result<Option<()>> {
+    /// Whiteouts and other names that begin with `.wh.`; false if the entry is none of them.
+    fn mark(&mut self, record: &Record) -> Result<bool> {
         let mut names = components(&record.path).rev();
-        let Some(last) = names.next() else { return Ok(None) };
+        let Some(last) = names.next() else { return Ok(false) };
         if components(&record.path).any(|name| name.starts_with(b".wh..wh.") && name != b".wh..wh..opq") {
-            return Ok(Some(()));
+            return Ok(true);
         }
         if names.any(|name| name.starts_with(b".wh.")) {
             return Err(Error::path(&record.path, "lies below a whiteout"));
         }
-        let Some(hidden) = last.strip_prefix(b".wh.") else { return Ok(None) };
+        let Some(hidden) = last.strip_prefix(b".wh.") else { return Ok(false) };
         let path = normal(&record.path)?;
         let parent = split(&path).0;
         if hidden == b".wh..opq" {
@@ -181,7 +179,7 @@ impl<R: Read> Import<'_, R> {
         } else {
             self.changeset.whiteout(&join(parent, hidden))?;
         }
-        Ok(Some(()))
+        Ok(true)
     }
 
     fn file(&mut self, record: &Record, kind: u8) -> Result<()> {

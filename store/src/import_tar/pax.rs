@@ -57,10 +57,10 @@ impl Pax {
     /// Attributes in either of the two usual spellings.
     pub(crate) fn xattrs(&self, xattrs: &mut Xattrs) -> Result<()> {
         for (key, value) in &self.records {
-            if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
-                if let (Some(name), Some(value)) = (percent(name), base64(value)) {
-                    xattr::add(xattrs, &name, &value)?;
-                }
+            if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.")
+                && let (Some(name), Some(value)) = (percent(name), base64(value))
+            {
+                xattr::add(xattrs, &name, &value)?;
             }
         }
         for (key, value) in &self.records {

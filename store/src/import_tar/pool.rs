@@ -11,12 +11,15 @@ use crate::store::Store;
 /// A body and its number in the archive.
 type Job = (usize, Vec<u8>);
 
+/// Objects by the number of their body.
+type Done = Vec<(usize, ObjectId)>;
+
 /// Threads at most: file creation does not get faster with more.
 const THREADS: usize = 4;
 
 pub(crate) struct Pool<'scope> {
     jobs: SyncSender<Job>,
-    threads: Vec<ScopedJoinHandle<'scope, Result<Vec<(usize, ObjectId)>>>>,
+    threads: Vec<ScopedJoinHandle<'scope, Result<Done>>>,
 }
 
 /// A queue that several threads take from.
@@ -46,7 +49,7 @@ impl<'scope> Pool<'scope> {
     }
 
     /// Waits for everything that was put in.
-    pub(crate) fn finish(self) -> Result<Vec<(usize, ObjectId)>> {
+    pub(crate) fn finish(self) -> Result<Done> {
         drop(self.jobs);
         let mut done = Vec::new();
         for thread in self.threads {
@@ -59,7 +62,7 @@ impl<'scope> Pool<'scope> {
     }
 }
 
-fn work(queue: &Queue, store: &Store) -> Result<Vec<(usize, ObjectId)>> {
+fn work(queue: &Queue, store: &Store) -> Result<Done> {
     let mut done = Vec::new();
     let mut failed = None;
     loop {

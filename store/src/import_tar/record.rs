@@ -41,7 +41,7 @@ impl Record {
                 return Ok(None);
             }
             let fail = |reason: &'static str| refuse(&block[..100], reason);
-            let header = Header::new(block).map_err(fail)?;
+            let header = Header::new(&block).map_err(fail)?;
             match header.kind() {
                 b'x' | b'X' => {
                     let bytes = extension(tap, &header)?;
