@@ -3,15 +3,12 @@
 use super::{Context, plan};
 use crate::failure::Failure;
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Args {
-    #[command(flatten)]
-    plan: plan::Args,
-}
+/// The same as `plan` takes.
+pub(super) type Args = plan::Args;
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let all = plan::prospects(context, &args.plan)?;
-    if args.plan.json {
+    let all = plan::prospects(context, &args)?;
+    if args.json {
         context.ui.json(&all)?;
         return Ok(0);
     }

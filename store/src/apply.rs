@@ -30,6 +30,10 @@ impl Layer {
             }
         }
         let id = tree.id();
-        if id == self.result { Ok(tree) } else { Err(Error::damaged("layer", self.id(), "leads to another tree")) }
+        if id == self.result {
+            Ok(tree)
+        } else {
+            Err(Error::damaged("layer", self.id(), "leads to another tree"))
+        }
     }
 }

@@ -39,8 +39,19 @@ impl Store {
     pub fn blob_writer(&self) -> Result<BlobWriter> {
         self.writable()?;
         let stage = self.stage_name();
-        let file = File::options().read(true).write(true).create_new(true).open(&stage).at("create", &stage)?;
-        Ok(BlobWriter { blobs: self.blobs(), stage, file, hash: Sha256::new(), size: 0 })
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&stage)
+            .at("create", &stage)?;
+        Ok(BlobWriter {
+            blobs: self.blobs(),
+            stage,
+            file,
+            hash: Sha256::new(),
+            size: 0,
+        })
     }
 
     /// Takes a blob away; says whether it was there.
@@ -71,7 +82,8 @@ impl BlobWriter {
         if let Some(&expected) = expected.filter(|expected| **expected != actual) {
             return Err(Error::DigestMismatch { expected, actual });
         }
-        rustix::fs::fchmod(&self.file, rustix::fs::Mode::from_raw_mode(0o444)).at("change", &self.stage)?;
+        rustix::fs::fchmod(&self.file, rustix::fs::Mode::from_raw_mode(0o444))
+            .at("change", &self.stage)?;
         place(&self.stage, &blob_path(&self.blobs, &actual))?;
         Ok(actual)
     }

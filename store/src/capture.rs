@@ -36,7 +36,10 @@ impl Store {
     pub fn capture(&self, upper: &Path, options: &CaptureOptions) -> Result<Changeset> {
         let rules = Rules {
             overlay: true,
-            ids: ids::Map { base: options.id_base, count: options.id_count },
+            ids: ids::Map {
+                base: options.id_base,
+                count: options.id_count,
+            },
             move_files: options.move_files,
             exclude: &options.exclude,
             clamp: options.clamp,

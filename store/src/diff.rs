@@ -21,10 +21,17 @@ pub fn diff(base: &Tree, result: &Tree) -> Layer {
         changes: Vec::new(),
     };
     if base.root.metadata != result.root.metadata {
-        walk.changes.push((PathBytes::new(), Change::Directory(result.root.metadata.clone())));
+        walk.changes.push((
+            PathBytes::new(),
+            Change::Directory(result.root.metadata.clone()),
+        ));
     }
     walk.directory(b"", Some(&base.root), &result.root);
-    Layer { base: base.id(), result: result.id(), changes: walk.changes }
+    Layer {
+        base: base.id(),
+        result: result.id(),
+        changes: walk.changes,
+    }
 }
 
 /// Names of every file that has more than one.
@@ -75,7 +82,9 @@ impl Walk<'_> {
                     old.next();
                 }
                 (before, Some((name, node))) => {
-                    let before = before.filter(|(other, _)| other == name).map(|(_, node)| *node);
+                    let before = before
+                        .filter(|(other, _)| other == name)
+                        .map(|(_, node)| *node);
                     self.node(join(path, name), before, node);
                     if before.is_some() {
                         old.next();
@@ -95,7 +104,8 @@ impl Walk<'_> {
                     _ => None,
                 };
                 if old.is_none_or(|old| old.metadata != new.metadata) {
-                    self.changes.push((path.clone(), Change::Directory(new.metadata.clone())));
+                    self.changes
+                        .push((path.clone(), Change::Directory(new.metadata.clone())));
                 }
                 self.directory(&path, old, new);
             }

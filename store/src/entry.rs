@@ -116,7 +116,10 @@ fn push_metadata(out: &mut Vec<u8>, path: &[u8], kind: u8, metadata: &Metadata) 
     out.extend([9, 6, 3, 0].map(|shift| b'0' + (mode >> shift & 7) as u8));
     push_number(out, u64::from(metadata.uid));
     push_number(out, u64::from(metadata.gid));
-    let Time { seconds, nanoseconds } = metadata.mtime;
+    let Time {
+        seconds,
+        nanoseconds,
+    } = metadata.mtime;
     write!(out, " {seconds}.{nanoseconds:09}").expect("a vector takes everything");
 }
 
@@ -172,7 +175,9 @@ pub(crate) fn parse(line: &[u8]) -> Parsed<(PathBytes, Entry)> {
 }
 
 fn parse_path(field: &[u8]) -> Parsed<PathBytes> {
-    let rest = field.strip_prefix(b"/").ok_or("has a path without a leading slash")?;
+    let rest = field
+        .strip_prefix(b"/")
+        .ok_or("has a path without a leading slash")?;
     let path = unescape(rest).ok_or("has a bad escape")?;
     if path.len() > MAX_PATH {
         return Err("has an overlong path");
@@ -198,12 +203,17 @@ fn parse_number(field: Option<&[u8]>) -> Parsed<u64> {
         if digit > 9 {
             return Err("has a bad number");
         }
-        number.checked_mul(10).and_then(|n| n.checked_add(u64::from(digit))).ok_or("has a bad number")
+        number
+            .checked_mul(10)
+            .and_then(|n| n.checked_add(u64::from(digit)))
+            .ok_or("has a bad number")
     })
 }
 
 fn parse_u32(field: Option<&[u8]>) -> Parsed<u32> {
-    parse_number(field)?.try_into().map_err(|_| "has a number that is too large")
+    parse_number(field)?
+        .try_into()
+        .map_err(|_| "has a number that is too large")
 }
 
 fn parse_metadata<'a>(fields: &mut impl Iterator<Item = &'a [u8]>) -> Parsed<Metadata> {
@@ -211,11 +221,19 @@ fn parse_metadata<'a>(fields: &mut impl Iterator<Item = &'a [u8]>) -> Parsed<Met
     if mode.len() != 4 || !mode.iter().all(|digit| matches!(digit, b'0'..=b'7')) {
         return Err("has a bad mode");
     }
-    let mode = mode.iter().fold(0, |mode, digit| mode << 3 | u32::from(digit - b'0'));
+    let mode = mode
+        .iter()
+        .fold(0, |mode, digit| mode << 3 | u32::from(digit - b'0'));
     let uid = parse_u32(fields.next())?;
     let gid = parse_u32(fields.next())?;
     let mtime = parse_time(fields.next().ok_or("has too few fields")?).ok_or("has a bad time")?;
-    Ok(Metadata { mode, uid, gid, mtime, xattrs: Xattrs::new() })
+    Ok(Metadata {
+        mode,
+        uid,
+        gid,
+        mtime,
+        xattrs: Xattrs::new(),
+    })
 }
 
 fn parse_time(field: &[u8]) -> Option<Time> {
@@ -235,7 +253,9 @@ fn parse_content<'a>(kind: u8, fields: &mut impl Iterator<Item = &'a [u8]>) -> P
             let size = parse_number(fields.next())?;
             let object = match fields.next().ok_or("has too few fields")? {
                 b"-" => None,
-                digits => Some(ObjectId::from_bytes(hex::decode(digits).ok_or("has a bad object")?)),
+                digits => Some(ObjectId::from_bytes(
+                    hex::decode(digits).ok_or("has a bad object")?,
+                )),
             };
             if object.is_some() == (size == 0) {
                 return Err("has a size that does not fit its object");
@@ -246,8 +266,14 @@ fn parse_content<'a>(kind: u8, fields: &mut impl Iterator<Item = &'a [u8]>) -> P
             let target = unescape(fields.next().ok_or("has too few fields")?);
             Content::Symlink(target.ok_or("has a bad escape")?.into())
         }
-        b'c' => Content::CharDevice { major: parse_u32(fields.next())?, minor: parse_u32(fields.next())? },
-        b'b' => Content::BlockDevice { major: parse_u32(fields.next())?, minor: parse_u32(fields.next())? },
+        b'c' => Content::CharDevice {
+            major: parse_u32(fields.next())?,
+            minor: parse_u32(fields.next())?,
+        },
+        b'b' => Content::BlockDevice {
+            major: parse_u32(fields.next())?,
+            minor: parse_u32(fields.next())?,
+        },
         b'p' => Content::Fifo,
         b's' => Content::Socket,
         _ => return Err("has an unknown kind"),
@@ -255,7 +281,10 @@ fn parse_content<'a>(kind: u8, fields: &mut impl Iterator<Item = &'a [u8]>) -> P
 }
 
 fn parse_xattr(field: &[u8]) -> Parsed<Xattr> {
-    let at = field.iter().position(|byte| *byte == b'=').ok_or("has an attribute without value")?;
+    let at = field
+        .iter()
+        .position(|byte| *byte == b'=')
+        .ok_or("has an attribute without value")?;
     let name = unescape(&field[..at]).ok_or("has a bad escape")?;
     let value = unescape(&field[at + 1..]).ok_or("has a bad escape")?;
     if name.is_empty() {

@@ -138,13 +138,17 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Format { .. } => {
-                vec!["use a racker that knows this format, or another directory with --store".into()]
+                vec![
+                    "use a racker that knows this format, or another directory with --store".into(),
+                ]
             }
             Self::ReadOnly { .. } => vec!["the store's directory must be writable for this".into()],
             Self::Damaged { .. } => {
                 vec!["bake or pull again; racker verify lists everything that is damaged".into()]
             }
-            Self::Index(_) => vec!["index.db may be deleted, it is made again from the files".into()],
+            Self::Index(_) => {
+                vec!["index.db may be deleted, it is made again from the files".into()]
+            }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 vec!["the store's file system is full".into()]
             }
@@ -157,15 +161,25 @@ impl Error {
     }
 
     pub(crate) fn path(path: &[u8], reason: &'static str) -> Self {
-        Self::Path { path: crate::path::display(path), reason }
+        Self::Path {
+            path: crate::path::display(path),
+            reason,
+        }
     }
 
     pub(crate) fn missing(what: &'static str, name: impl ToString) -> Self {
-        Self::Missing { what, name: name.to_string() }
+        Self::Missing {
+            what,
+            name: name.to_string(),
+        }
     }
 
     pub(crate) fn damaged(what: &'static str, name: impl ToString, reason: impl ToString) -> Self {
-        Self::Damaged { what, name: name.to_string(), reason: reason.to_string() }
+        Self::Damaged {
+            what,
+            name: name.to_string(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -176,6 +190,10 @@ pub(crate) trait At<T> {
 
 impl<T, E: Into<io::Error>> At<T> for std::result::Result<T, E> {
     fn at(self, action: &'static str, path: impl AsRef<Path>) -> Result<T> {
-        self.map_err(|source| Error::Io { action, path: path.as_ref().to_owned(), source: source.into() })
+        self.map_err(|source| Error::Io {
+            action,
+            path: path.as_ref().to_owned(),
+            source: source.into(),
+        })
     }
 }

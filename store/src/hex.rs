@@ -20,7 +20,9 @@ pub(crate) fn encode(bytes: &[u8; 32]) -> String {
 
 /// Reads exactly 64 lower-case digits.
 pub(crate) fn decode(text: &[u8]) -> Option<[u8; 32]> {
-    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    let (pairs, []) = text.as_chunks::<2>() else {
+        return None;
+    };
     let mut out = [0; 32];
     if pairs.len() != out.len() {
         return None;

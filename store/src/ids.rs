@@ -49,12 +49,16 @@ impl Map {
     fn acl(self, mut value: Vec<u8>) -> Result<Vec<u8>, &'static str> {
         const USER: u16 = 0x02;
         const GROUP: u16 = 0x08;
-        let Some(entries) = value.get_mut(4..) else { return Err("its access control list is cut off") };
+        let Some(entries) = value.get_mut(4..) else {
+            return Err("its access control list is cut off");
+        };
         for entry in entries.chunks_exact_mut(8) {
             let tag = u16::from_le_bytes([entry[0], entry[1]]);
             if tag == USER || tag == GROUP {
                 let id = u32::from_le_bytes([entry[4], entry[5], entry[6], entry[7]]);
-                let id = self.inside(id).ok_or("its access control list has an owner outside the map of ids")?;
+                let id = self
+                    .inside(id)
+                    .ok_or("its access control list has an owner outside the map of ids")?;
                 entry[4..].copy_from_slice(&id.to_le_bytes());
             }
         }
@@ -66,7 +70,10 @@ impl Map {
 mod tests {
     use super::*;
 
-    const MAP: Map = Map { base: 100_000, count: 65536 };
+    const MAP: Map = Map {
+        base: 100_000,
+        count: 65536,
+    };
 
     #[test]
     fn ids_outside_the_map_are_none() {

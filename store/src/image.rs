@@ -68,17 +68,23 @@ pub struct ImageLayer {
 impl Store {
     /// The image of this name.
     pub fn image(&self, name: &str) -> Result<Option<Image>> {
-        let Some(bytes) = read_optional(&self.image_path(name)?)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::damaged("image", name, error))
+        let Some(bytes) = read_optional(&self.image_path(name)?)? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| Error::damaged("image", name, error))
     }
 
     /// All images, by name.
     pub fn images(&self) -> Result<Vec<Image>> {
         let mut images = Vec::new();
         for path in list(&self.root().join("roots/images"))? {
-            let Some(bytes) = read_optional(&path)? else { continue };
-            let image: Image =
-                serde_json::from_slice(&bytes).map_err(|error| Error::damaged("image", path.display(), error))?;
+            let Some(bytes) = read_optional(&path)? else {
+                continue;
+            };
+            let image: Image = serde_json::from_slice(&bytes)
+                .map_err(|error| Error::damaged("image", path.display(), error))?;
             images.push(image);
         }
         images.sort_by(|a, b| a.name.cmp(&b.name));
@@ -111,12 +117,17 @@ impl Store {
         let mut file = String::with_capacity(name.len() + 8);
         for byte in name.bytes() {
             match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => file.push(char::from(byte)),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                    file.push(char::from(byte))
+                }
                 _ => file.push_str(&format!("%{byte:02X}")),
             }
         }
         if file.is_empty() || file.len() > 250 {
-            return Err(Error::Name { what: "an image", name: name.into() });
+            return Err(Error::Name {
+                what: "an image",
+                name: name.into(),
+            });
         }
         Ok(self.root().join("roots/images").join(file + ".json"))
     }
@@ -124,7 +135,8 @@ impl Store {
 
 /// Text of a document that is kept as a file.
 pub(crate) fn json(what: &'static str, name: &str, value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| Error::damaged(what, name, error))?;
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|error| Error::damaged(what, name, error))?;
     text.push(b'\n');
     Ok(text)
 }

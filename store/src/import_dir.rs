@@ -20,7 +20,11 @@ impl Store {
     /// Takes in a directory with everything in it that lies on the same file system: owners,
     /// modes, times, attributes and hard links as they are, an overlay's own marks left out.
     pub fn import_dir(&self, path: &Path, options: &ImportOptions) -> Result<Tree> {
-        let rules = Rules { exclude: &options.exclude, clamp: options.clamp, ..Rules::default() };
+        let rules = Rules {
+            exclude: &options.exclude,
+            clamp: options.clamp,
+            ..Rules::default()
+        };
         scan(self, path, &rules)?.apply(&Tree::default())
     }
 }

@@ -38,7 +38,10 @@ impl Store {
     /// Makes the index again from the files.
     pub fn reindex(&self) -> Result<()> {
         self.writable()?;
-        let mut index = self.index.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut index = self
+            .index
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let index = match &mut *index {
             Some(index) => index,
             none => none.insert(Index(connect(&self.root().join("index.db"))?)),
@@ -47,7 +50,8 @@ impl Store {
     }
 
     fn fill(&self, connection: &mut Connection) -> Result<()> {
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         transaction.execute_batch(SCHEMA)?;
         for realisation in self.all_realisations()? {
             insert_realisation(&transaction, &realisation)?;
@@ -56,11 +60,21 @@ impl Store {
             insert_image(&transaction, &image)?;
         }
         let mut insert = transaction.prepare("INSERT OR REPLACE INTO files VALUES (?, ?, ?)")?;
-        for (kind, directory) in [("tree", "trees"), ("layer", "layers"), ("blob", "blobs/sha256")] {
+        for (kind, directory) in [
+            ("tree", "trees"),
+            ("layer", "layers"),
+            ("blob", "blobs/sha256"),
+        ] {
             for path in list(&self.root().join(directory))? {
-                let paths = if path.is_dir() { list(&path)? } else { vec![path] };
+                let paths = if path.is_dir() {
+                    list(&path)?
+                } else {
+                    vec![path]
+                };
                 for path in paths {
-                    let name = path.strip_prefix(self.root().join(directory)).unwrap_or(&path);
+                    let name = path
+                        .strip_prefix(self.root().join(directory))
+                        .unwrap_or(&path);
                     let size = path.metadata().map_or(0, |stat| stat.len() as i64);
                     insert.execute(params![kind, name.to_string_lossy(), size])?;
                 }
@@ -73,7 +87,10 @@ impl Store {
 
     /// Runs something on the index; none where there is no index to be had.
     fn with_index<T>(&self, run: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<T> {
-        let mut index = self.index.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut index = self
+            .index
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let index = match &mut *index {
             Some(index) => index,
             none => none.insert(self.open_index().ok()?),
@@ -85,11 +102,20 @@ impl Store {
         let path = self.root().join("index.db");
         if self.access() == Access::ReadOnly {
             let path = path.display().to_string();
-            let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+            let path = path
+                .replace('%', "%25")
+                .replace('?', "%3f")
+                .replace('#', "%23");
             let uri = format!("file:{path}?immutable=1");
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+                | OpenFlags::SQLITE_OPEN_URI
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(uri, flags)?;
-            return if self.fresh(&connection) { Ok(Index(connection)) } else { Err(rusqlite::Error::InvalidQuery.into()) };
+            return if self.fresh(&connection) {
+                Ok(Index(connection))
+            } else {
+                Err(rusqlite::Error::InvalidQuery.into())
+            };
         }
         let mut connection = connect(&path)?;
         if !self.fresh(&connection) {
@@ -100,8 +126,12 @@ impl Store {
 
     /// Whether the index counts as many realisations as there are files.
     fn fresh(&self, connection: &Connection) -> bool {
-        let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap_or(0);
-        let rows = connection.query_row("SELECT count(*) FROM realisations", [], |row| row.get::<_, i64>(0));
+        let version: i64 = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .unwrap_or(0);
+        let rows = connection.query_row("SELECT count(*) FROM realisations", [], |row| {
+            row.get::<_, i64>(0)
+        });
         let mut files = 0;
         for shard in list(&self.root().join("realisations")).unwrap_or_default() {
             for key in list(&shard).unwrap_or_default() {
@@ -124,7 +154,11 @@ impl Store {
     }
 
     /// Realisations of one place of a recipe, the newest first; none without an index.
-    pub(crate) fn indexed_realisations(&self, recipe: &str, place: usize) -> Option<Vec<(StepKey, TreeId)>> {
+    pub(crate) fn indexed_realisations(
+        &self,
+        recipe: &str,
+        place: usize,
+    ) -> Option<Vec<(StepKey, TreeId)>> {
         let rows = self.with_index(|index| {
             let mut query = index.prepare(
                 "SELECT key, tree FROM realisations WHERE recipe = ? AND place = ? ORDER BY built DESC, tree",
@@ -134,7 +168,9 @@ impl Store {
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        rows.into_iter().map(|(key, tree)| Some((key.parse().ok()?, tree.parse().ok()?))).collect()
+        rows.into_iter()
+            .map(|(key, tree)| Some((key.parse().ok()?, tree.parse().ok()?)))
+            .collect()
     }
 }
 
@@ -147,11 +183,24 @@ fn connect(path: &Path) -> Result<Connection> {
 }
 
 fn insert_realisation(index: &Connection, realisation: &Realisation) -> rusqlite::Result<()> {
-    let Realisation { key, tree, recipe, place, built, .. } = realisation;
+    let Realisation {
+        key,
+        tree,
+        recipe,
+        place,
+        built,
+        ..
+    } = realisation;
     index
         .execute(
             "INSERT OR IGNORE INTO realisations VALUES (?, ?, ?, ?, ?)",
-            params![key.to_string(), tree.to_string(), recipe, *place as i64, built],
+            params![
+                key.to_string(),
+                tree.to_string(),
+                recipe,
+                *place as i64,
+                built
+            ],
         )
         .map(drop)
 }

@@ -76,7 +76,11 @@ impl Layer {
             };
             changes.push((path, change));
         }
-        Ok(Self { base, result, changes })
+        Ok(Self {
+            base,
+            result,
+            changes,
+        })
     }
 
     /// The layer's name: BLAKE3 of its manifest.

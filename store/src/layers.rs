@@ -22,7 +22,8 @@ impl Store {
 
     /// The layer of this name.
     pub fn layer(&self, id: LayerId) -> Result<Layer> {
-        let bytes = read_optional(&self.layer_path(id))?.ok_or_else(|| Error::missing("layer", id))?;
+        let bytes =
+            read_optional(&self.layer_path(id))?.ok_or_else(|| Error::missing("layer", id))?;
         let text = unpack(&bytes, id.as_bytes(), "layer", &id)?;
         Layer::decode(&text)
     }

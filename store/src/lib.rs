@@ -76,5 +76,7 @@ pub use realisation::Realisation;
 pub use split::TarReader;
 pub use stage::StageDir;
 pub use store::{Access, Store};
-pub use tree::{Content, Directory, Inode, InodeId, Metadata, Node, NodeRef, PathBytes, Time, Tree, Xattrs};
+pub use tree::{
+    Content, Directory, Inode, InodeId, Metadata, Node, NodeRef, PathBytes, Time, Tree, Xattrs,
+};
 pub use verify::Damage;

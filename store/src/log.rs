@@ -41,9 +41,17 @@ impl Store {
     pub fn create_log(&self) -> Result<LogWriter> {
         self.writable()?;
         let name = self.stage_name();
-        let id = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let id = name
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let path = self.log_path(&id);
-        let file = File::options().append(true).create_new(true).open(&path).at("create", &path)?;
+        let file = File::options()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .at("create", &path)?;
         Ok(LogWriter { id, file })
     }
 

@@ -23,7 +23,9 @@ impl Tree {
         let mut first: Vec<Option<PathBytes>> = vec![None; self.inodes.len()];
         for (path, node) in self.entries() {
             match node {
-                NodeRef::Directory(directory) => entry::push_directory(&mut out, &path, &directory.metadata),
+                NodeRef::Directory(directory) => {
+                    entry::push_directory(&mut out, &path, &directory.metadata)
+                }
                 NodeRef::Inode(id, inode) => {
                     if let Some(first) = &first[id.index()] {
                         entry::push_mark(&mut out, &path, b'h', Some(first));
@@ -57,7 +59,10 @@ impl Tree {
                 }
             }
             let (parent, name) = split(&path);
-            while open.last().is_some_and(|(directory, _)| directory != parent) {
+            while open
+                .last()
+                .is_some_and(|(directory, _)| directory != parent)
+            {
                 close(&mut open);
             }
             let Some((_, directory)) = open.last_mut() else {
@@ -84,9 +89,16 @@ impl Tree {
         while open.len() > 1 {
             close(&mut open);
         }
-        tree.root = open.pop().ok_or_else(|| Error::manifest(WHAT, number, "has no root"))?.1;
+        tree.root = open
+            .pop()
+            .ok_or_else(|| Error::manifest(WHAT, number, "has no root"))?
+            .1;
         if tree.encode() != text {
-            return Err(Error::manifest(WHAT, number, "is the last of a manifest that is not canonical"));
+            return Err(Error::manifest(
+                WHAT,
+                number,
+                "is the last of a manifest that is not canonical",
+            ));
         }
         Ok(tree)
     }
@@ -97,7 +109,9 @@ fn close(open: &mut Vec<(PathBytes, Directory)>) {
     if let Some((path, directory)) = open.pop()
         && let Some((_, parent)) = open.last_mut()
     {
-        parent.entries.insert(split(&path).1.into(), Node::Directory(directory));
+        parent
+            .entries
+            .insert(split(&path).1.into(), Node::Directory(directory));
     }
 }
 
@@ -107,7 +121,9 @@ pub(crate) fn lines<'a>(
     header: &[u8],
     what: &'static str,
 ) -> Result<impl Iterator<Item = &'a [u8]>> {
-    let body = text.strip_prefix(header).ok_or(Error::manifest(what, 1, "is no known header"))?;
+    let body = text
+        .strip_prefix(header)
+        .ok_or(Error::manifest(what, 1, "is no known header"))?;
     if body.last().is_some_and(|last| *last != b'\n') {
         return Err(Error::manifest(what, 1, "begins a text that is cut off"));
     }

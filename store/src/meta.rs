@@ -22,7 +22,10 @@ pub(crate) const TEXT: &str = "# A store of racker; see FORMAT.md.\n\
 
 /// Checks the text of `meta.toml`; says whether the store may be written to.
 pub(crate) fn check(root: &Path, text: &str) -> Result<bool> {
-    let fail = |reason: String| Error::Format { path: root.to_owned(), reason };
+    let fail = |reason: String| Error::Format {
+        path: root.to_owned(),
+        reason,
+    };
     let mut format = None;
     let mut writable = true;
     for line in text.lines() {
@@ -34,14 +37,19 @@ pub(crate) fn check(root: &Path, text: &str) -> Result<bool> {
             return Err(fail(format!("meta.toml has the line {line:?}")));
         };
         let unknown = || {
-            value.split(['[', ']', ',', '"']).map(str::trim).find(|name| !name.is_empty() && !KNOWN.contains(name))
+            value
+                .split(['[', ']', ',', '"'])
+                .map(str::trim)
+                .find(|name| !name.is_empty() && !KNOWN.contains(name))
         };
         match key.trim() {
             "format" => format = value.trim().parse::<u32>().ok(),
             "ro-compatible" => writable &= unknown().is_none(),
             "incompatible" => {
                 if let Some(name) = unknown() {
-                    return Err(fail(format!("it has the feature {name:?}, which this version does not know")));
+                    return Err(fail(format!(
+                        "it has the feature {name:?}, which this version does not know"
+                    )));
                 }
             }
             _ => {}
@@ -49,7 +57,9 @@ pub(crate) fn check(root: &Path, text: &str) -> Result<bool> {
     }
     match format {
         Some(FORMAT) => Ok(writable),
-        Some(other) => Err(fail(format!("it has format {other}, this version knows format {FORMAT}"))),
+        Some(other) => Err(fail(format!(
+            "it has format {other}, this version knows format {FORMAT}"
+        ))),
         None => Err(fail("meta.toml names no format".into())),
     }
 }
@@ -65,7 +75,10 @@ mod tests {
         assert!(check(root, "format = 1\ncompatible = [\"x\"]\nfuture = 3\n").unwrap());
         assert!(!check(root, "format = 1\nro-compatible = [\"x\"]\n").unwrap());
         let error = check(root, "format = 1\nincompatible = [\"x\"]\n").unwrap_err();
-        assert_eq!(error.to_string(), "store /s: it has the feature \"x\", which this version does not know");
+        assert_eq!(
+            error.to_string(),
+            "store /s: it has the feature \"x\", which this version does not know"
+        );
         check(root, "format = 2\n").unwrap_err();
         check(root, "").unwrap_err();
     }

@@ -42,10 +42,15 @@ impl Store {
             let count = match reader.read(&mut buffer) {
                 Ok(0) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result.map_err(|source| Error::Input { what: "bytes of an object", source })?,
+                result => result.map_err(|source| Error::Input {
+                    what: "bytes of an object",
+                    source,
+                })?,
             };
             hash.update(&buffer[..count]);
-            (&new.file).write_all(&buffer[..count]).at("write an object in", self.objects())?;
+            (&new.file)
+                .write_all(&buffer[..count])
+                .at("write an object in", self.objects())?;
             size += count as u64;
         }
         let id = ObjectId::from_bytes(*hash.finalize().as_bytes());
@@ -58,7 +63,9 @@ impl Store {
         let id = ObjectId::of(bytes);
         if !self.has_object(id) {
             let new = self.new_object()?;
-            (&new.file).write_all(bytes).at("write an object in", self.objects())?;
+            (&new.file)
+                .write_all(bytes)
+                .at("write an object in", self.objects())?;
             self.link_object(new, id)?;
         }
         Ok(id)
@@ -68,7 +75,9 @@ impl Store {
     pub fn open_object(&self, id: ObjectId) -> Result<File> {
         let path = self.object_path(id);
         match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::missing("object", id)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Error::missing("object", id))
+            }
             result => result.at("open", &path),
         }
     }
@@ -93,12 +102,19 @@ impl Store {
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 let stage = self.stage_name();
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-                (rustix::fs::open(&stage, flags, Mode::from_raw_mode(0o444)).at("create", &stage)?, Some(stage))
+                (
+                    rustix::fs::open(&stage, flags, Mode::from_raw_mode(0o444))
+                        .at("create", &stage)?,
+                    Some(stage),
+                )
             }
             Err(error) => return Err(error).at("write an object in", &objects),
         };
         rustix::fs::fchmod(&file, Mode::from_raw_mode(0o444)).at("write an object in", &objects)?;
-        Ok(NewObject { file: file.into(), stage })
+        Ok(NewObject {
+            file: file.into(),
+            stage,
+        })
     }
 
     pub(crate) fn link_object(&self, new: NewObject, id: ObjectId) -> Result<()> {

@@ -13,7 +13,8 @@ pub(crate) const MAX_NAME: usize = 255;
 
 /// Components of a path, without empty ones and `.`.
 pub(crate) fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".")
+    path.split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty() && *name != b".")
 }
 
 /// The normal form of a path; refuses `..`, NUL, and what is longer than Linux allows.
@@ -27,7 +28,10 @@ pub(crate) fn normal(path: &[u8]) -> Result<Vec<u8>> {
         out.extend_from_slice(name);
     }
     if out.len() > MAX_PATH {
-        return Err(Error::Limit { what: "path length", limit: MAX_PATH as u64 });
+        return Err(Error::Limit {
+            what: "path length",
+            limit: MAX_PATH as u64,
+        });
     }
     Ok(out)
 }
@@ -82,7 +86,9 @@ pub(crate) fn unescape(text: &[u8]) -> Option<Vec<u8>> {
     let mut rest = text;
     while let Some((&first, tail)) = rest.split_first() {
         if first == b'\\' {
-            let [b'x', high, low, tail @ ..] = tail else { return None };
+            let [b'x', high, low, tail @ ..] = tail else {
+                return None;
+            };
             out.push(hex::digit(*high)? << 4 | hex::digit(*low)?);
             rest = tail;
         } else {

@@ -59,11 +59,16 @@ impl Store {
         if let Some(layer) = realisation.layer {
             self.put_base(realisation.tree, realisation.parent, layer)?;
         }
-        let path = self.key_path(realisation.key).join(format!("{}.json", realisation.tree));
+        let path = self
+            .key_path(realisation.key)
+            .join(format!("{}.json", realisation.tree));
         if path.exists() {
             return Ok(());
         }
-        self.write_file(&path, &json("realisation", &realisation.key.to_string(), realisation)?)?;
+        self.write_file(
+            &path,
+            &json("realisation", &realisation.key.to_string(), realisation)?,
+        )?;
         self.index_realisation(realisation);
         Ok(())
     }
@@ -109,6 +114,10 @@ impl Store {
 }
 
 fn read(path: PathBuf) -> Result<Option<Realisation>> {
-    let Some(bytes) = read_optional(&path)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::damaged("realisation", path.display(), error))
+    let Some(bytes) = read_optional(&path)? else {
+        return Ok(None);
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| Error::damaged("realisation", path.display(), error))
 }

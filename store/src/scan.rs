@@ -46,31 +46,57 @@ struct Job {
 
 pub(crate) fn scan(store: &Store, root: &Path, rules: &Rules<'_>) -> Result<Changeset> {
     store.writable()?;
-    let mut scan = Scan { rules, changeset: Changeset::default(), seen: HashMap::new(), jobs: Vec::new() };
-    let mut walk = WalkDir::new(root).same_file_system(true).sort_by_file_name().into_iter();
+    let mut scan = Scan {
+        rules,
+        changeset: Changeset::default(),
+        seen: HashMap::new(),
+        jobs: Vec::new(),
+    };
+    let mut walk = WalkDir::new(root)
+        .same_file_system(true)
+        .sort_by_file_name()
+        .into_iter();
     while let Some(entry) = walk.next() {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).to_owned();
-            Error::Io { action: "walk", path, source: error.into() }
+            Error::Io {
+                action: "walk",
+                path,
+                source: error.into(),
+            }
         })?;
         let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
         let path = relative.as_os_str().as_bytes();
-        if rules.exclude.iter().any(|exclude| !path.is_empty() && components(exclude).eq(components(path))) {
+        if rules
+            .exclude
+            .iter()
+            .any(|exclude| !path.is_empty() && components(exclude).eq(components(path)))
+        {
             if entry.file_type().is_dir() {
                 walk.skip_current_dir();
             }
             continue;
         }
-        let stat = entry.path().symlink_metadata().at("look at", entry.path())?;
+        let stat = entry
+            .path()
+            .symlink_metadata()
+            .at("look at", entry.path())?;
         scan.entry(entry.path(), path, &stat)?;
     }
-    let Scan { mut changeset, jobs, .. } = scan;
+    let Scan {
+        mut changeset,
+        jobs,
+        ..
+    } = scan;
     let bodies = jobs
         .par_iter()
         .map(|job| Ok((job.inode, body(store, job, rules.move_files)?)))
         .collect::<Result<Vec<_>>>()?;
     for (inode, (object, size)) in bodies {
-        changeset.inode_mut(inode).content = Content::File { object: (size > 0).then_some(object), size };
+        changeset.inode_mut(inode).content = Content::File {
+            object: (size > 0).then_some(object),
+            size,
+        };
     }
     Ok(changeset)
 }
@@ -108,24 +134,37 @@ impl Scan<'_> {
                     Mark::Opaque => opaque = true,
                     Mark::Whiteout => return self.changeset.whiteout(path),
                     Mark::Refused(reason) => {
-                        return Err(Error::Capture { path: host.into(), reason: reason.into() });
+                        return Err(Error::Capture {
+                            path: host.into(),
+                            reason: reason.into(),
+                        });
                     }
                 }
             }
-            let refused = |reason: &str| Error::Capture { path: host.into(), reason: reason.into() };
+            let refused = |reason: &str| Error::Capture {
+                path: host.into(),
+                reason: reason.into(),
+            };
             let value = self.rules.ids.xattr(&name, value).map_err(refused)?;
             xattr::add(&mut metadata.xattrs, &name, &value)?;
         }
         let content = if kind.is_dir() {
             self.changeset.directory(path, metadata)?;
-            return if opaque { self.changeset.opaque(path) } else { Ok(()) };
+            return if opaque {
+                self.changeset.opaque(path)
+            } else {
+                Ok(())
+            };
         } else if kind.is_symlink() {
             let target = std::fs::read_link(host).at("read", host)?;
             Content::Symlink(target.as_os_str().as_bytes().into())
         } else if kind.is_file() {
             Content::EMPTY
         } else {
-            let (major, minor) = (rustix::fs::major(stat.rdev()), rustix::fs::minor(stat.rdev()));
+            let (major, minor) = (
+                rustix::fs::major(stat.rdev()),
+                rustix::fs::minor(stat.rdev()),
+            );
             match () {
                 () if kind.is_char_device() => Content::CharDevice { major, minor },
                 () if kind.is_block_device() => Content::BlockDevice { major, minor },
@@ -137,7 +176,12 @@ impl Scan<'_> {
         let mut job = None;
         if kind.is_file() && stat.len() > 0 {
             job = Some(self.jobs.len());
-            self.jobs.push(Job { inode, path: host.into(), links: stat.nlink(), names: 1 });
+            self.jobs.push(Job {
+                inode,
+                path: host.into(),
+                links: stat.nlink(),
+                names: 1,
+            });
         }
         if several {
             self.seen.insert((stat.dev(), stat.ino()), (inode, job));
@@ -147,15 +191,27 @@ impl Scan<'_> {
 
     fn metadata(&self, host: &Path, stat: &Stat) -> Result<Metadata> {
         let id = |id| {
-            let outside = || Error::Capture { path: host.into(), reason: format!("owner {id} is outside the map of ids") };
+            let outside = || Error::Capture {
+                path: host.into(),
+                reason: format!("owner {id} is outside the map of ids"),
+            };
             self.rules.ids.inside(id).ok_or_else(outside)
         };
-        let mut mtime = Time { seconds: stat.mtime(), nanoseconds: stat.mtime_nsec() as u32 };
+        let mut mtime = Time {
+            seconds: stat.mtime(),
+            nanoseconds: stat.mtime_nsec() as u32,
+        };
         if let Some(clamp) = self.rules.clamp {
             mtime = mtime.min(Time::seconds(clamp));
         }
         let mode = stat.mode() & 0o7777;
-        Ok(Metadata { mode, uid: id(stat.uid())?, gid: id(stat.gid())?, mtime, xattrs: Xattrs::new() })
+        Ok(Metadata {
+            mode,
+            uid: id(stat.uid())?,
+            gid: id(stat.gid())?,
+            mtime,
+            xattrs: Xattrs::new(),
+        })
     }
 }
 
@@ -168,7 +224,10 @@ enum Mark {
 
 /// What an overlay says in an attribute. Anything that points elsewhere would lose data.
 fn overlay_mark(name: &[u8], value: &[u8]) -> Mark {
-    let Some(name) = name.strip_prefix(b"trusted.overlay.").or_else(|| name.strip_prefix(b"user.overlay.")) else {
+    let Some(name) = name
+        .strip_prefix(b"trusted.overlay.")
+        .or_else(|| name.strip_prefix(b"user.overlay."))
+    else {
         return Mark::None;
     };
     match (name, value) {
@@ -182,13 +241,18 @@ fn overlay_mark(name: &[u8], value: &[u8]) -> Mark {
 
 fn body(store: &Store, job: &Job, move_files: bool) -> Result<(ObjectId, u64)> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file: File = rustix::fs::open(&job.path, flags, Mode::empty()).at("read", &job.path)?.into();
+    let file: File = rustix::fs::open(&job.path, flags, Mode::empty())
+        .at("read", &job.path)?
+        .into();
     if !move_files || job.names < job.links {
         return store.put_object(&file);
     }
     let mut hash = blake3::Hasher::new();
     hash.update_reader(&file).at("read", &job.path)?;
-    let (id, size) = (ObjectId::from_bytes(*hash.finalize().as_bytes()), hash.count());
+    let (id, size) = (
+        ObjectId::from_bytes(*hash.finalize().as_bytes()),
+        hash.count(),
+    );
     if store.has_object(id) {
         return Ok((id, size));
     }
@@ -204,20 +268,33 @@ fn body(store: &Store, job: &Job, move_files: bool) -> Result<(ObjectId, u64)> {
 fn adopt(store: &Store, file: &File, job: &Job, id: ObjectId) -> Result<()> {
     let objects = store.objects();
     let device = |file: std::io::Result<Stat>| file.map(|stat| stat.dev());
-    if device(objects.metadata()).at("look at", &objects)? != device(file.metadata()).at("look at", &job.path)? {
+    if device(objects.metadata()).at("look at", &objects)?
+        != device(file.metadata()).at("look at", &job.path)?
+    {
         return Err(Error::missing("object", id));
     }
     let change = || -> std::io::Result<()> {
-        rustix::fs::fchown(file, Some(rustix::process::geteuid()), Some(rustix::process::getegid()))?;
+        rustix::fs::fchown(
+            file,
+            Some(rustix::process::geteuid()),
+            Some(rustix::process::getegid()),
+        )?;
         rustix::fs::fchmod(file, Mode::from_raw_mode(0o444))?;
         let mut names = Vec::with_capacity(4096);
         rustix::fs::flistxattr(file, rustix::buffer::spare_capacity(&mut names))?;
-        for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        for name in names
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty())
+        {
             rustix::fs::fremovexattr(file, name)?;
         }
         Ok(())
     };
     change().at("turn into an object", &job.path)?;
     let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-    link(Path::new(&source), &store.object_path(id), AtFlags::SYMLINK_FOLLOW)
+    link(
+        Path::new(&source),
+        &store.object_path(id),
+        AtFlags::SYMLINK_FOLLOW,
+    )
 }

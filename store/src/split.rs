@@ -45,7 +45,11 @@ impl SplitWriter {
     /// Bytes that stand in the archive as they are.
     pub(crate) fn inline(&mut self, bytes: &[u8]) -> Result<()> {
         self.pending.extend_from_slice(bytes);
-        if self.pending.len() >= FRAME { self.frame(0) } else { Ok(()) }
+        if self.pending.len() >= FRAME {
+            self.frame(0)
+        } else {
+            Ok(())
+        }
     }
 
     /// A body, which stands in the archive at this place.
@@ -55,7 +59,8 @@ impl SplitWriter {
 
     fn frame(&mut self, size: u64) -> Result<()> {
         let mut write = || {
-            self.frames.write_all(&(self.pending.len() as u32).to_le_bytes())?;
+            self.frames
+                .write_all(&(self.pending.len() as u32).to_le_bytes())?;
             self.frames.write_all(&self.pending)?;
             self.frames.write_all(&size.to_le_bytes())
         };
@@ -83,7 +88,12 @@ impl SplitWriter {
             }
             let changeset = zstd::bulk::compress(&changeset.encode(), 1)?;
             file.write_all(&changeset)?;
-            for number in [frames, bodies.len() as u64 * 32, changeset.len() as u64, size] {
+            for number in [
+                frames,
+                bodies.len() as u64 * 32,
+                changeset.len() as u64,
+                size,
+            ] {
                 file.write_all(&number.to_le_bytes())?;
             }
             file.write_all(MAGIC)?;
@@ -105,11 +115,23 @@ struct Trailer {
 impl Trailer {
     fn parse(bytes: &[u8], length: u64) -> Option<Self> {
         let (numbers, magic) = bytes.split_at_checked(TRAILER - MAGIC.len())?;
-        let (numbers, []) = numbers.as_chunks::<8>() else { return None };
-        let [frames, ids, changeset, size] = *numbers else { return None };
+        let (numbers, []) = numbers.as_chunks::<8>() else {
+            return None;
+        };
+        let [frames, ids, changeset, size] = *numbers else {
+            return None;
+        };
         let [frames, ids, changeset, size] = [frames, ids, changeset, size].map(u64::from_le_bytes);
-        let sum = frames.checked_add(ids)?.checked_add(changeset)?.checked_add(TRAILER as u64)?;
-        (magic == MAGIC && sum == length && ids % 32 == 0).then_some(Self { frames, ids, changeset, size })
+        let sum = frames
+            .checked_add(ids)?
+            .checked_add(changeset)?
+            .checked_add(TRAILER as u64)?;
+        (magic == MAGIC && sum == length && ids % 32 == 0).then_some(Self {
+            frames,
+            ids,
+            changeset,
+            size,
+        })
     }
 }
 
@@ -118,24 +140,41 @@ impl Store {
         self.writable()?;
         let stage = self.stage_name();
         let open = || {
-            let file = BufWriter::with_capacity(128 << 10, File::options().write(true).create_new(true).open(&stage)?);
+            let file = BufWriter::with_capacity(
+                128 << 10,
+                File::options().write(true).create_new(true).open(&stage)?,
+            );
             zstd::Encoder::new(file, 1)
         };
         let frames = open().at("create", &stage)?;
-        Ok(SplitWriter { stage, frames, pending: Vec::with_capacity(FRAME * 2) })
+        Ok(SplitWriter {
+            stage,
+            frames,
+            pending: Vec::with_capacity(FRAME * 2),
+        })
     }
 
     pub(crate) fn split_path(&self, diff_id: &Digest) -> PathBuf {
-        self.root().join("layers").join(format!("sha256-{}.split", diff_id.hex()))
+        self.root()
+            .join("layers")
+            .join(format!("sha256-{}.split", diff_id.hex()))
     }
 
     /// What an archive said that was taken in before.
     pub fn imported(&self, diff_id: &Digest) -> Result<Option<Changeset>> {
-        let Some(bytes) = read_optional(&self.split_path(diff_id))? else { return Ok(None) };
-        let damaged = |reason: &dyn ToString| Error::damaged("archive", diff_id, reason.to_string());
-        let at = bytes.len().checked_sub(TRAILER).ok_or_else(|| damaged(&"it is cut off"))?;
-        let trailer = Trailer::parse(&bytes[at..], bytes.len() as u64).ok_or_else(|| damaged(&"it has a bad trailer"))?;
-        let text = zstd::stream::decode_all(&bytes[at - trailer.changeset as usize..at]).map_err(|error| damaged(&error))?;
+        let Some(bytes) = read_optional(&self.split_path(diff_id))? else {
+            return Ok(None);
+        };
+        let damaged =
+            |reason: &dyn ToString| Error::damaged("archive", diff_id, reason.to_string());
+        let at = bytes
+            .len()
+            .checked_sub(TRAILER)
+            .ok_or_else(|| damaged(&"it is cut off"))?;
+        let trailer = Trailer::parse(&bytes[at..], bytes.len() as u64)
+            .ok_or_else(|| damaged(&"it has a bad trailer"))?;
+        let text = zstd::stream::decode_all(&bytes[at - trailer.changeset as usize..at])
+            .map_err(|error| damaged(&error))?;
         Changeset::decode(&text).map(Some)
     }
 
@@ -143,7 +182,9 @@ impl Store {
     pub fn export_tar(&self, diff_id: &Digest) -> Result<TarReader> {
         let path = self.split_path(diff_id);
         let mut file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::missing("archive", diff_id)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::missing("archive", diff_id));
+            }
             result => result.at("open", &path)?,
         };
         let damaged = || Error::damaged("archive", diff_id, "it has a bad trailer");
@@ -153,13 +194,24 @@ impl Store {
             file.seek(SeekFrom::Start(at))?;
             file.read_exact(bytes)
         };
-        read(length.checked_sub(TRAILER as u64).ok_or_else(damaged)?, &mut bytes).at("read", &path)?;
+        read(
+            length.checked_sub(TRAILER as u64).ok_or_else(damaged)?,
+            &mut bytes,
+        )
+        .at("read", &path)?;
         let trailer = Trailer::parse(&bytes, length).ok_or_else(damaged)?;
         let mut ids = vec![0; trailer.ids as usize];
         read(trailer.frames, &mut ids).at("read", &path)?;
-        let bodies: Vec<ObjectId> = ids.as_chunks::<32>().0.iter().copied().map(ObjectId::from_bytes).collect();
+        let bodies: Vec<ObjectId> = ids
+            .as_chunks::<32>()
+            .0
+            .iter()
+            .copied()
+            .map(ObjectId::from_bytes)
+            .collect();
         file.rewind().at("read", &path)?;
-        let frames = zstd::Decoder::with_buffer(BufReader::new(file.take(trailer.frames))).at("read", &path)?;
+        let frames = zstd::Decoder::with_buffer(BufReader::new(file.take(trailer.frames)))
+            .at("read", &path)?;
         Ok(TarReader {
             frames,
             objects: self.objects(),
@@ -195,7 +247,9 @@ pub struct TarReader {
 
 impl std::fmt::Debug for TarReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TarReader").field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("TarReader")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -218,7 +272,9 @@ impl TarReader {
     /// Goes on to the next bytes; false at the end.
     fn advance(&mut self) -> io::Result<bool> {
         if !self.in_frame {
-            let Some(length) = self.number()? else { return Ok(false) };
+            let Some(length) = self.number()? else {
+                return Ok(false);
+            };
             self.inline = u64::from(u32::from_le_bytes(length));
             self.in_frame = true;
             return Ok(true);
@@ -226,7 +282,10 @@ impl TarReader {
         self.left = u64::from_le_bytes(self.number()?.ok_or(io::ErrorKind::UnexpectedEof)?);
         self.in_frame = false;
         if self.left > 0 {
-            let id = self.bodies.next().ok_or_else(|| io::Error::other("more bodies than objects"))?;
+            let id = self
+                .bodies
+                .next()
+                .ok_or_else(|| io::Error::other("more bodies than objects"))?;
             self.body = Some(File::open(self.objects.join(object_name(id)))?);
         }
         Ok(true)
@@ -243,8 +302,14 @@ impl Read for TarReader {
                 return Ok(0);
             }
         }
-        let left = if self.inline > 0 { &mut self.inline } else { &mut self.left };
-        let limit = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+        let left = if self.inline > 0 {
+            &mut self.inline
+        } else {
+            &mut self.left
+        };
+        let limit = usize::try_from(*left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let count = match &mut self.body {
             Some(body) if !self.in_frame => body.read(&mut buffer[..limit])?,
             _ => self.frames.read(&mut buffer[..limit])?,

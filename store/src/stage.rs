@@ -55,9 +55,13 @@ impl Store {
             let path = self.stage_name();
             fs::create_dir(&path).at("create", &path)?;
             // A sweeper may have taken it before it was locked.
-            let Ok(lock) = File::open(&path) else { continue };
+            let Ok(lock) = File::open(&path) else {
+                continue;
+            };
             retry(|| flock(&lock, FlockOperation::LockExclusive)).at("lock", &path)?;
-            if fs::symlink_metadata(&path).is_ok_and(|now| lock.metadata().is_ok_and(|then| now.ino() == then.ino())) {
+            if fs::symlink_metadata(&path)
+                .is_ok_and(|now| lock.metadata().is_ok_and(|then| now.ino() == then.ino()))
+            {
                 return Ok(StageDir { path, _lock: lock });
             }
         }
@@ -68,22 +72,36 @@ impl Store {
         self.writable()?;
         let mut swept = 0;
         for path in list(&self.root().join("stage"))? {
-            let Ok(file) = File::open(&path) else { continue };
+            let Ok(file) = File::open(&path) else {
+                continue;
+            };
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
                 continue;
             }
-            let old = file.metadata().and_then(|metadata| metadata.modified()).ok();
-            let old = old.and_then(|time| time.elapsed().ok()).is_some_and(|age| age.as_secs() >= 3600);
+            let old = file
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .ok();
+            let old = old
+                .and_then(|time| time.elapsed().ok())
+                .is_some_and(|age| age.as_secs() >= 3600);
             if !file.metadata().is_ok_and(|metadata| metadata.is_dir()) && !old {
                 continue;
             }
-            let trash = self.root().join("trash").join(path.file_name().unwrap_or_default());
+            let trash = self
+                .root()
+                .join("trash")
+                .join(path.file_name().unwrap_or_default());
             if fs::rename(&path, trash).is_ok() {
                 swept += 1;
             }
         }
         for path in list(&self.root().join("trash"))? {
-            let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            let gone = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
             // Another process may be sweeping as well.
             if let Err(error) = gone {
                 if error.kind() != std::io::ErrorKind::NotFound {

@@ -37,8 +37,17 @@ pub struct Store {
 }
 
 const DIRECTORIES: &[&str] = &[
-    "objects", "trees", "layers", "blobs/sha256", "realisations", "checkouts", "roots/images", "logs", "locks",
-    "stage", "trash",
+    "objects",
+    "trees",
+    "layers",
+    "blobs/sha256",
+    "realisations",
+    "checkouts",
+    "roots/images",
+    "logs",
+    "locks",
+    "stage",
+    "trash",
 ];
 
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -50,12 +59,17 @@ impl Store {
         let root = std::path::absolute(root).at("find", root)?;
         let meta = root.join("meta.toml");
         let text = match fs::read_to_string(&meta) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && access == Access::ReadWrite => {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && access == Access::ReadWrite =>
+            {
                 create(&root)?;
                 fs::read_to_string(&meta).at("read", &meta)?
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(Error::Format { path: root, reason: "there is no meta.toml".into() });
+                return Err(Error::Format {
+                    path: root,
+                    reason: "there is no meta.toml".into(),
+                });
             }
             result => result.at("read", &meta)?,
         };
@@ -77,7 +91,13 @@ impl Store {
             Access::ReadOnly => None,
         };
         let directory = File::open(&root).at("open", &root)?;
-        Ok(Self { root, access, directory, _lock: lock, index: Mutex::new(None) })
+        Ok(Self {
+            root,
+            access,
+            directory,
+            _lock: lock,
+            index: Mutex::new(None),
+        })
     }
 
     /// Directory of the store.
@@ -112,16 +132,22 @@ impl Store {
     pub(crate) fn writable(&self) -> Result<()> {
         match self.access {
             Access::ReadWrite => Ok(()),
-            Access::ReadOnly => Err(Error::ReadOnly { path: self.root.clone() }),
+            Access::ReadOnly => Err(Error::ReadOnly {
+                path: self.root.clone(),
+            }),
         }
     }
 
     /// A name in `stage/` that no other process and no other call uses.
     pub(crate) fn stage_name(&self) -> PathBuf {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        let time = std::time::UNIX_EPOCH
+            .elapsed()
+            .unwrap_or_default()
+            .as_nanos();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        self.root.join(format!("stage/{}-{time:x}-{number}", std::process::id()))
+        self.root
+            .join(format!("stage/{}-{time:x}-{number}", std::process::id()))
     }
 
     /// Writes a whole file: complete under a temporary name, then moved into place.
@@ -129,7 +155,11 @@ impl Store {
         self.writable()?;
         let stage = self.stage_name();
         let write = || {
-            let mut file = File::options().write(true).create_new(true).mode(0o644).open(&stage)?;
+            let mut file = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o644)
+                .open(&stage)?;
             file.write_all(bytes)
         };
         write().at("write", &stage)?;
@@ -183,24 +213,42 @@ pub(crate) fn list(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// Lays out a new store; `meta.toml` comes last, so a crash before it means "no store yet".
 fn create(root: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(root).at("create", root)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(root)
+        .at("create", root)?;
     let foreign = list(root)?.into_iter().find(|path| {
         let name = path.file_name().unwrap_or_default();
         let ours = |known: &&str| known.split('/').next().is_some_and(|first| name == first);
-        !DIRECTORIES.iter().any(|known| ours(known)) && name != "CACHEDIR.TAG" && name != "lock" && name != "lost+found"
+        !DIRECTORIES.iter().any(|known| ours(known))
+            && name != "CACHEDIR.TAG"
+            && name != "lock"
+            && name != "lost+found"
             && !name.to_string_lossy().starts_with("meta.toml")
     });
     if let Some(foreign) = foreign {
         let reason = format!("the directory is not empty, it has {}", foreign.display());
-        return Err(Error::Format { path: root.to_owned(), reason });
+        return Err(Error::Format {
+            path: root.to_owned(),
+            reason,
+        });
     }
     for name in DIRECTORIES {
         let path = root.join(name);
-        DirBuilder::new().recursive(true).mode(0o755).create(&path).at("create", &path)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&path)
+            .at("create", &path)?;
     }
     for shard in 0..=u8::MAX {
         let path = root.join(format!("objects/{shard:02x}"));
-        DirBuilder::new().recursive(true).mode(0o755).create(&path).at("create", &path)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&path)
+            .at("create", &path)?;
     }
     for (name, text) in [("CACHEDIR.TAG", CACHEDIR_TAG), ("meta.toml", meta::TEXT)] {
         let path = root.join(name);

@@ -36,7 +36,10 @@ pub struct Time {
 impl Time {
     /// This many whole seconds.
     pub const fn seconds(seconds: i64) -> Self {
-        Self { seconds, nanoseconds: 0 }
+        Self {
+            seconds,
+            nanoseconds: 0,
+        }
     }
 }
 
@@ -58,7 +61,13 @@ pub struct Metadata {
 impl Metadata {
     /// Root's, at the epoch, without attributes.
     pub const fn new(mode: u32) -> Self {
-        Self { mode, uid: 0, gid: 0, mtime: Time::seconds(0), xattrs: Xattrs::new() }
+        Self {
+            mode,
+            uid: 0,
+            gid: 0,
+            mtime: Time::seconds(0),
+            xattrs: Xattrs::new(),
+        }
     }
 }
 
@@ -96,7 +105,10 @@ pub enum Content {
 
 impl Content {
     /// An empty regular file.
-    pub const EMPTY: Self = Self::File { object: None, size: 0 };
+    pub const EMPTY: Self = Self::File {
+        object: None,
+        size: 0,
+    };
 }
 
 /// One file, which may have several names.
@@ -139,7 +151,10 @@ pub struct Directory {
 impl Directory {
     /// An empty directory.
     pub const fn new(metadata: Metadata) -> Self {
-        Self { metadata, entries: BTreeMap::new() }
+        Self {
+            metadata,
+            entries: BTreeMap::new(),
+        }
     }
 }
 
@@ -172,7 +187,10 @@ pub struct Tree {
 
 impl Default for Tree {
     fn default() -> Self {
-        Self { root: Directory::new(Metadata::new(0o755)), inodes: Vec::new() }
+        Self {
+            root: Directory::new(Metadata::new(0o755)),
+            inodes: Vec::new(),
+        }
     }
 }
 
@@ -196,7 +214,9 @@ impl Tree {
     pub fn get(&self, path: &[u8]) -> Option<NodeRef<'_>> {
         let mut node = NodeRef::Directory(&self.root);
         for name in components(path) {
-            let NodeRef::Directory(directory) = node else { return None };
+            let NodeRef::Directory(directory) = node else {
+                return None;
+            };
             node = self.node(directory.entries.get(name)?);
         }
         Some(node)
@@ -262,7 +282,10 @@ impl Tree {
         let (id, mtime) = match self.get(&normal(existing)?) {
             Some(NodeRef::Inode(id, inode)) => (id, inode.metadata.mtime),
             Some(NodeRef::Directory(_)) => {
-                return Err(Error::path(existing, "is a directory, which has one name only"));
+                return Err(Error::path(
+                    existing,
+                    "is a directory, which has one name only",
+                ));
             }
             None => return Err(Error::path(existing, "does not exist")),
         };
@@ -273,7 +296,8 @@ impl Tree {
     pub fn remove(&mut self, path: &[u8]) -> bool {
         let Ok(path) = normal(path) else { return false };
         let (parent, name) = split(&path);
-        self.directory_mut(parent).is_some_and(|parent| parent.entries.remove(name).is_some())
+        self.directory_mut(parent)
+            .is_some_and(|parent| parent.entries.remove(name).is_some())
     }
 
     fn put(&mut self, path: &[u8], node: Node, mtime: Time) -> Result<()> {
@@ -285,7 +309,10 @@ impl Tree {
         let mut directory = &mut self.root;
         for name in components(parent) {
             let next = directory.entries.entry(name.into()).or_insert_with(|| {
-                Node::Directory(Directory::new(Metadata { mtime, ..Metadata::new(0o755) }))
+                Node::Directory(Directory::new(Metadata {
+                    mtime,
+                    ..Metadata::new(0o755)
+                }))
             });
             match next {
                 Node::Directory(next) => directory = next,
@@ -335,11 +362,15 @@ impl Tree {
 /// Refuses what would be taken for a whiteout once it lies below an overlay.
 pub(crate) fn check_content(path: &[u8], content: &Content) -> Result<()> {
     match content {
-        Content::CharDevice { major: 0, minor: 0 } => {
-            Err(Error::path(path, "character device 0:0 is an overlay's whiteout"))
-        }
+        Content::CharDevice { major: 0, minor: 0 } => Err(Error::path(
+            path,
+            "character device 0:0 is an overlay's whiteout",
+        )),
         Content::Symlink(target) if target.is_empty() || target.len() >= crate::path::MAX_PATH => {
-            Err(Error::path(path, "symbolic link with an empty or overlong target"))
+            Err(Error::path(
+                path,
+                "symbolic link with an empty or overlong target",
+            ))
         }
         _ => Ok(()),
     }

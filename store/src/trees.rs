@@ -12,14 +12,11 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use crate::erofs;
 use crate::error::{At as _, Error, Result};
 use crate::id::{LayerId, TreeId};
 use crate::store::{Store, read_optional};
 use crate::tree::Tree;
-use crate::erofs;
-
-
-
 
 impl Store {
     /// Keeps a tree: its manifest and its metadata image.
@@ -38,7 +35,8 @@ impl Store {
 
     /// The tree of this name.
     pub fn tree(&self, id: TreeId) -> Result<Tree> {
-        let bytes = read_optional(&self.tree_path(id, "tree"))?.ok_or_else(|| Error::missing("tree", id))?;
+        let bytes = read_optional(&self.tree_path(id, "tree"))?
+            .ok_or_else(|| Error::missing("tree", id))?;
         Tree::decode(&unpack(&bytes, id.as_bytes(), "tree", &id)?)
     }
 
@@ -71,14 +69,22 @@ impl Store {
 
     /// The parent a tree came out of, and by which layer.
     pub fn base(&self, tree: TreeId) -> Result<Option<(Option<TreeId>, LayerId)>> {
-        let Some(bytes) = read_optional(&self.tree_path(tree, "base"))? else { return Ok(None) };
+        let Some(bytes) = read_optional(&self.tree_path(tree, "base"))? else {
+            return Ok(None);
+        };
         let text = String::from_utf8_lossy(&bytes);
         let parse = || {
             let (parent, layer) = text.trim_end().split_once(' ')?;
-            let parent = if parent == "-" { None } else { Some(parent.parse().ok()?) };
+            let parent = if parent == "-" {
+                None
+            } else {
+                Some(parent.parse().ok()?)
+            };
             Some((parent, layer.parse().ok()?))
         };
-        parse().map(Some).ok_or_else(|| Error::damaged("base of tree", tree, "it names no layer"))
+        parse()
+            .map(Some)
+            .ok_or_else(|| Error::damaged("base of tree", tree, "it names no layer"))
     }
 
     pub(crate) fn tree_path(&self, id: TreeId, kind: &str) -> PathBuf {
@@ -92,8 +98,14 @@ pub(crate) fn pack(text: &[u8], path: &Path) -> Result<Vec<u8>> {
 }
 
 /// Reads a compressed manifest and holds it against its name.
-pub(crate) fn unpack(bytes: &[u8], id: &[u8; 32], what: &'static str, name: &impl Display) -> Result<Vec<u8>> {
-    let text = zstd::stream::decode_all(bytes).map_err(|error| Error::damaged(what, name, error))?;
+pub(crate) fn unpack(
+    bytes: &[u8],
+    id: &[u8; 32],
+    what: &'static str,
+    name: &impl Display,
+) -> Result<Vec<u8>> {
+    let text =
+        zstd::stream::decode_all(bytes).map_err(|error| Error::damaged(what, name, error))?;
     if blake3::hash(&text).as_bytes() != id {
         return Err(Error::damaged(what, name, "its bytes have another digest"));
     }

@@ -23,7 +23,9 @@ pub(crate) fn belongs(name: &[u8]) -> bool {
     let prefix: &[&[u8]] = &[b"user.", b"trusted.", b"security."];
     name == b"system.posix_acl_access"
         || name == b"system.posix_acl_default"
-        || prefix.iter().any(|prefix| name.len() > prefix.len() && name.starts_with(prefix))
+        || prefix
+            .iter()
+            .any(|prefix| name.len() > prefix.len() && name.starts_with(prefix))
 }
 
 /// Adds an attribute if it belongs to a tree, within the limits.
@@ -32,14 +34,28 @@ pub(crate) fn add(xattrs: &mut Xattrs, name: &[u8], value: &[u8]) -> Result<()> 
         return Ok(());
     }
     if name.len() > MAX_NAME || name.contains(&0) {
-        return Err(Error::Limit { what: "length of an attribute's name", limit: MAX_NAME as u64 });
+        return Err(Error::Limit {
+            what: "length of an attribute's name",
+            limit: MAX_NAME as u64,
+        });
     }
     if value.len() > MAX_VALUE {
-        return Err(Error::Limit { what: "length of an attribute", limit: MAX_VALUE as u64 });
+        return Err(Error::Limit {
+            what: "length of an attribute",
+            limit: MAX_VALUE as u64,
+        });
     }
     xattrs.insert(name.into(), value.into());
-    if xattrs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_TOTAL {
-        return Err(Error::Limit { what: "attributes of one file", limit: MAX_TOTAL as u64 });
+    if xattrs
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum::<usize>()
+        > MAX_TOTAL
+    {
+        return Err(Error::Limit {
+            what: "attributes of one file",
+            limit: MAX_TOTAL as u64,
+        });
     }
     Ok(())
 }
@@ -59,7 +75,10 @@ pub(crate) fn read_all(path: &Path) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         }
     }
     let mut found = Vec::new();
-    for name in names.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+    for name in names
+        .split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+    {
         let mut value = Vec::with_capacity(256);
         loop {
             match rustix::fs::lgetxattr(path, name, rustix::buffer::spare_capacity(&mut value)) {

@@ -7,14 +7,17 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use racker_store::{CaptureOptions, Content, ImportOptions, Inode, Metadata, Store, Time, Tree, diff};
+use racker_store::{
+    CaptureOptions, Content, ImportOptions, Inode, Metadata, Store, Time, Tree, diff,
+};
 use support::{file, paths, store};
 
 /// Whether mounting is possible; says why not.
 fn privileged() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: mounting needs root\n");
+        let _ =
+            std::io::Write::write_all(&mut std::io::stderr(), b"skipped: mounting needs root\n");
     }
     root
 }
@@ -31,7 +34,11 @@ impl Mount {
             mount.args(["-o", options]);
         }
         let output = mount.output().unwrap();
-        assert!(output.status.success(), "{mount:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{mount:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Self(target.to_owned())
     }
 }
@@ -48,15 +55,25 @@ fn mounted(store: &Store, directory: &Path, tree: &Tree) -> [Tree; 2] {
     let image = directory.join("image");
     let erofs = Mount::new("erofs", &store.erofs(id).unwrap(), "", &image);
     let lowers = store.checkout(id).unwrap();
-    let lowers: Vec<String> = lowers.iter().map(|path| path.display().to_string()).collect();
-    let ways = [format!("{}::{}", image.display(), store.objects().display()), lowers.join(":")];
+    let lowers: Vec<String> = lowers
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let ways = [
+        format!("{}::{}", image.display(), store.objects().display()),
+        lowers.join(":"),
+    ];
     let trees = ways.map(|lower| {
         let [upper, work, root] = ["upper", "work", "root"].map(|name| directory.join(name));
         for path in [&upper, &work] {
             let _ = fs::remove_dir_all(path);
             fs::create_dir(path).unwrap();
         }
-        let options = format!("lowerdir={lower},upperdir={},workdir={}", upper.display(), work.display());
+        let options = format!(
+            "lowerdir={lower},upperdir={},workdir={}",
+            upper.display(),
+            work.display()
+        );
         let overlay = Mount::new("overlay", Path::new("overlay"), &options, &root);
         let mut tree = store.import_dir(&root, &ImportOptions::default()).unwrap();
         drop(overlay);
@@ -75,12 +92,22 @@ fn sample(store: &Store) -> Tree {
         let body = format!("body {number}");
         store.put_bytes(body.as_bytes()).unwrap();
         let mut inode = file(body.as_bytes());
-        inode.metadata.mtime = Time { seconds: 1_600_000_000 + number, nanoseconds: number as u32 * 1_000_003 };
+        inode.metadata.mtime = Time {
+            seconds: 1_600_000_000 + number,
+            nanoseconds: number as u32 * 1_000_003,
+        };
         inode.metadata.mode = 0o4000 | number as u32 & 0o777;
         inode.metadata.uid = number as u32 * 97;
-        tree.insert(format!("many/a rather long name of a file, number {number}").as_bytes(), inode).unwrap();
+        tree.insert(
+            format!("many/a rather long name of a file, number {number}").as_bytes(),
+            inode,
+        )
+        .unwrap();
     }
-    let with = |content| Inode { metadata: Metadata::new(0o640), content };
+    let with = |content| Inode {
+        metadata: Metadata::new(0o640),
+        content,
+    };
     for (path, content) in [
         ("!", Content::EMPTY),
         ("-/!", Content::EMPTY),
@@ -88,7 +115,13 @@ fn sample(store: &Store) -> Tree {
         ("long", Content::Symlink(long.as_bytes().into())),
         ("longest", Content::Symlink([b'l'; 4095].into())),
         ("null", Content::CharDevice { major: 1, minor: 3 }),
-        ("disk", Content::BlockDevice { major: 259, minor: 1000 }),
+        (
+            "disk",
+            Content::BlockDevice {
+                major: 259,
+                minor: 1000,
+            },
+        ),
         ("pipe", Content::Fifo),
         ("socket", Content::Socket),
     ] {
@@ -100,10 +133,19 @@ fn sample(store: &Store) -> Tree {
     }
     store.put_bytes(b"linked").unwrap();
     let mut linked = file(b"linked");
-    linked.metadata.xattrs.insert(b"user.large"[..].into(), vec![b'v'; 3000].into());
-    linked.metadata.xattrs.insert(b"trusted.mine"[..].into(), b""[..].into());
+    linked
+        .metadata
+        .xattrs
+        .insert(b"user.large"[..].into(), vec![b'v'; 3000].into());
+    linked
+        .metadata
+        .xattrs
+        .insert(b"trusted.mine"[..].into(), b""[..].into());
     let capability = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-    linked.metadata.xattrs.insert(b"security.capability"[..].into(), capability[..].into());
+    linked
+        .metadata
+        .xattrs
+        .insert(b"security.capability"[..].into(), capability[..].into());
     tree.insert(b"d/e/one", linked).unwrap();
     tree.link(b"d/e/one", b"two").unwrap();
     tree.link(b"d/e/one", b"d/three").unwrap();
@@ -120,12 +162,23 @@ fn privileged_both_ways_to_mount_show_the_tree() {
     }
     let (directory, store) = store();
     let tree = sample(&store);
-    for (way, shown) in ["erofs", "checkout"].iter().zip(mounted(&store, directory.path(), &tree)) {
-        assert!(diff(&tree, &shown).changes.is_empty(), "{way}: {:#?}", diff(&tree, &shown).changes);
+    for (way, shown) in ["erofs", "checkout"]
+        .iter()
+        .zip(mounted(&store, directory.path(), &tree))
+    {
+        assert!(
+            diff(&tree, &shown).changes.is_empty(),
+            "{way}: {:#?}",
+            diff(&tree, &shown).changes
+        );
     }
     let image = store.erofs(tree.id()).unwrap();
     if let Ok(output) = Command::new("fsck.erofs").arg(&image).output() {
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
 }
 
@@ -155,7 +208,8 @@ fn privileged_layers_stack_up() {
                 tree.remove(b"two");
             }
             _ => {
-                tree.link(b"d/e/one", format!("d/{number}").as_bytes()).unwrap();
+                tree.link(b"d/e/one", format!("d/{number}").as_bytes())
+                    .unwrap();
             }
         }
         let layer = store.put_layer(&diff(&before, &tree)).unwrap();
@@ -164,8 +218,16 @@ fn privileged_layers_stack_up() {
         parent = id;
         assert!(store.checkout(id).unwrap().len() <= 9);
         if [1, 2, 7, 10].contains(&number) {
-            for (way, shown) in ["erofs", "checkout"].iter().zip(mounted(&store, directory.path(), &tree)) {
-                assert!(diff(&tree, &shown).changes.is_empty(), "{way}: {:#?}", diff(&tree, &shown).changes);
+            for (way, shown) in
+                ["erofs", "checkout"]
+                    .iter()
+                    .zip(mounted(&store, directory.path(), &tree))
+            {
+                assert!(
+                    diff(&tree, &shown).changes.is_empty(),
+                    "{way}: {:#?}",
+                    diff(&tree, &shown).changes
+                );
             }
         }
     }
@@ -179,12 +241,17 @@ fn privileged_an_overlay_is_captured() {
     let (directory, store) = store();
     let tree = sample(&store);
     let id = store.put_tree(&tree).unwrap();
-    let [image, upper, work, root] = ["image", "upper", "work", "root"].map(|name| directory.path().join(name));
+    let [image, upper, work, root] =
+        ["image", "upper", "work", "root"].map(|name| directory.path().join(name));
     let _erofs = Mount::new("erofs", &store.erofs(id).unwrap(), "", &image);
     fs::create_dir(&upper).unwrap();
     fs::create_dir(&work).unwrap();
     let lower = format!("{}::{}", image.display(), store.objects().display());
-    let options = format!("lowerdir={lower},upperdir={},workdir={}", upper.display(), work.display());
+    let options = format!(
+        "lowerdir={lower},upperdir={},workdir={}",
+        upper.display(),
+        work.display()
+    );
     let overlay = Mount::new("overlay", Path::new("overlay"), &options, &root);
     fs::remove_file(root.join("null")).unwrap();
     fs::remove_dir_all(root.join("tmp")).unwrap();
@@ -194,13 +261,34 @@ fn privileged_an_overlay_is_captured() {
     std::os::unix::fs::chown(root.join("pipe"), Some(7), Some(8)).unwrap();
     let expected = store.import_dir(&root, &ImportOptions::default()).unwrap();
     drop(overlay);
-    assert!(fs::symlink_metadata(upper.join("null")).unwrap().file_type().is_char_device());
+    assert!(
+        fs::symlink_metadata(upper.join("null"))
+            .unwrap()
+            .file_type()
+            .is_char_device()
+    );
     let inode = fs::metadata(upper.join("tmp/new")).unwrap().ino();
-    let options = CaptureOptions { move_files: true, ..CaptureOptions::default() };
-    let captured = store.capture(&upper, &options).unwrap().apply(&tree).unwrap();
-    assert!(diff(&expected, &captured).changes.is_empty(), "{:#?}", diff(&expected, &captured).changes);
+    let options = CaptureOptions {
+        move_files: true,
+        ..CaptureOptions::default()
+    };
+    let captured = store
+        .capture(&upper, &options)
+        .unwrap()
+        .apply(&tree)
+        .unwrap();
+    assert!(
+        diff(&expected, &captured).changes.is_empty(),
+        "{:#?}",
+        diff(&expected, &captured).changes
+    );
     assert!(!paths(&captured).contains("many"));
-    let object = store.open_object(racker_store::ObjectId::of(b"fresh")).unwrap();
-    assert_eq!(object.metadata().unwrap().ino(), inode.min(object.metadata().unwrap().ino()));
+    let object = store
+        .open_object(racker_store::ObjectId::of(b"fresh"))
+        .unwrap();
+    assert_eq!(
+        object.metadata().unwrap().ino(),
+        inode.min(object.metadata().unwrap().ino())
+    );
     assert!(store.verify().unwrap().is_empty());
 }

@@ -16,7 +16,12 @@ impl Changeset {
         let mut tree = parent.clone();
         let offset = tree.inodes.len() as u32;
         tree.inodes.extend(self.inodes.iter().cloned());
-        let mut merge = Merge { offset, parent, links: Vec::new(), elsewhere: Vec::new() };
+        let mut merge = Merge {
+            offset,
+            parent,
+            links: Vec::new(),
+            elsewhere: Vec::new(),
+        };
         let mut root = std::mem::replace(&mut tree.root, Directory::new(Metadata::new(0o755)));
         merge.directory(&mut root, &self.root, &mut PathBytes::new());
         tree.root = root;
@@ -36,7 +41,10 @@ impl Changeset {
                 found => found,
             };
             let Some(NodeRef::Inode(id, _)) = node else {
-                return Err(Error::path(target, "is the target of a hard link and no file"));
+                return Err(Error::path(
+                    target,
+                    "is the target of a hard link and no file",
+                ));
             };
             let (directory, name) = crate::path::split(&path);
             if let Some(directory) = tree.directory_mut(directory) {
@@ -76,7 +84,9 @@ impl<'a> Merge<'a> {
                     directory.entries.remove(name);
                 }
                 Item::Inode(id) => {
-                    directory.entries.insert(name.clone(), Node::Inode(InodeId(id.0 + self.offset)));
+                    directory
+                        .entries
+                        .insert(name.clone(), Node::Inode(InodeId(id.0 + self.offset)));
                 }
                 Item::LinkBelow(target) => {
                     directory.entries.remove(name);
@@ -92,7 +102,13 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn child(&mut self, parent: &mut Directory, name: &[u8], change: &'a Changed, path: &mut PathBytes) {
+    fn child(
+        &mut self,
+        parent: &mut Directory,
+        name: &[u8],
+        change: &'a Changed,
+        path: &mut PathBytes,
+    ) {
         let old = parent.entries.remove(name);
         let mut child = match old {
             Some(Node::Directory(child)) => child,

@@ -69,7 +69,10 @@ impl Changeset {
                 self.put(path, Item::LinkBelow(target))
             }
             Found::Nothing => self.put(path, Item::LinkBelow(target)),
-            Found::Directory => Err(Error::path(&target, "is a directory, to which there are no hard links")),
+            Found::Directory => Err(Error::path(
+                &target,
+                "is a directory, to which there are no hard links",
+            )),
         }
     }
 
@@ -80,7 +83,12 @@ impl Changeset {
             return Err(Error::path(&path, "the root cannot be removed"));
         }
         let (parent, name) = split(&path);
-        match self.changed(parent)?.entries.entry(name.into()).or_insert(Item::Whiteout) {
+        match self
+            .changed(parent)?
+            .entries
+            .entry(name.into())
+            .or_insert(Item::Whiteout)
+        {
             Item::Directory(directory) => directory.opaque = true,
             Item::Inode(_) | Item::LinkBelow(_) | Item::Whiteout => {}
         }
@@ -108,10 +116,16 @@ impl Changeset {
     pub(crate) fn changed(&mut self, path: &[u8]) -> Result<&mut Changed> {
         let mut directory = &mut self.root;
         for name in components(path) {
-            let item = directory.entries.entry(name.into()).or_insert_with(|| Item::Directory(Changed::default()));
+            let item = directory
+                .entries
+                .entry(name.into())
+                .or_insert_with(|| Item::Directory(Changed::default()));
             if !matches!(item, Item::Directory(_)) {
                 // In place of a file or a whiteout: nothing below shows through.
-                *item = Item::Directory(Changed { opaque: true, ..Changed::default() });
+                *item = Item::Directory(Changed {
+                    opaque: true,
+                    ..Changed::default()
+                });
             }
             match item {
                 Item::Directory(next) => directory = next,
@@ -171,7 +185,10 @@ impl Changeset {
         }
         let path = join(&done, name);
         if path.len() > MAX_PATH {
-            return Err(Error::Limit { what: "path length", limit: MAX_PATH as u64 });
+            return Err(Error::Limit {
+                what: "path length",
+                limit: MAX_PATH as u64,
+            });
         }
         Ok(path)
     }

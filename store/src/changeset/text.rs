@@ -23,7 +23,13 @@ impl Changeset {
         out
     }
 
-    fn encode_directory(&self, out: &mut Vec<u8>, path: &[u8], directory: &Changed, first: &mut [Option<PathBytes>]) {
+    fn encode_directory(
+        &self,
+        out: &mut Vec<u8>,
+        path: &[u8],
+        directory: &Changed,
+        first: &mut [Option<PathBytes>],
+    ) {
         match &directory.metadata {
             Some(metadata) => entry::push_directory(out, path, metadata),
             None => entry::push_mark(out, path, b'.', None),
@@ -72,7 +78,11 @@ impl Changeset {
                     names.insert(path.clone(), id);
                     Item::Inode(id)
                 }
-                Entry::Link(first) => Item::Inode(*names.get(&first).ok_or(fail("links to nothing before it"))?),
+                Entry::Link(first) => Item::Inode(
+                    *names
+                        .get(&first)
+                        .ok_or(fail("links to nothing before it"))?,
+                ),
                 Entry::LinkBelow(target) => Item::LinkBelow(target),
                 Entry::Remove => Item::Whiteout,
             };

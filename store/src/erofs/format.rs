@@ -76,7 +76,11 @@ impl RawInode<'_> {
         // The lowest bit says that the inode is an extended one.
         out.u16(1 | (self.layout as u16) << 1);
         // A count of four-byte units in which the twelve bytes of the head are one.
-        out.u16(if self.xattr_length == 0 { 0 } else { ((self.xattr_length - 12) / 4 + 1) as u16 });
+        out.u16(if self.xattr_length == 0 {
+            0
+        } else {
+            ((self.xattr_length - 12) / 4 + 1) as u16
+        });
         out.u16((kind::mode(self.kind) | self.metadata.mode) as u16);
         out.u16(0);
         out.u64(self.size);

@@ -1,7 +1,10 @@
 //! Placing inodes and writing the image.
 
 use super::directory::{Blocks, Child};
-use super::format::{BLOCK, BLOCK_BITS, CHUNK_BITS, FIRST_INODE, INODE, Layout, RawInode, SLOT, SUPERBLOCK, kind, superblock};
+use super::format::{
+    BLOCK, BLOCK_BITS, CHUNK_BITS, FIRST_INODE, INODE, Layout, RawInode, SLOT, SUPERBLOCK, kind,
+    superblock,
+};
 use super::xattr;
 use crate::error::{Error, Result};
 use crate::tree::{Content, Directory, Metadata, Node, Tree};
@@ -20,9 +23,16 @@ pub(crate) fn image(tree: &Tree) -> Result<Vec<u8>> {
         item.block = block;
         block += item.blocks();
     }
-    let blocks = u32::try_from(block).map_err(|_| Error::Limit { what: "blocks of an image", limit: u32::MAX.into() })?;
+    let blocks = u32::try_from(block).map_err(|_| Error::Limit {
+        what: "blocks of an image",
+        limit: u32::MAX.into(),
+    })?;
     let mut out = vec![0; block * BLOCK];
-    put(&mut out, SUPERBLOCK, &superblock(items[0].offset, items.len() as u64, blocks));
+    put(
+        &mut out,
+        SUPERBLOCK,
+        &superblock(items[0].offset, items.len() as u64, blocks),
+    );
     for (number, item) in items.iter().enumerate() {
         item.write(&mut out, number, &items);
     }
@@ -70,7 +80,11 @@ fn collect<'a>(
         children.push(match node {
             Node::Directory(child) => {
                 items[here].links += 1;
-                (name, collect(tree, child, here, items, known)?, kind::DIRECTORY)
+                (
+                    name,
+                    collect(tree, child, here, items, known)?,
+                    kind::DIRECTORY,
+                )
             }
             Node::Inode(id) => {
                 let inode = tree.inode(*id);
@@ -126,7 +140,11 @@ impl Item<'_> {
     fn tail(&self) -> usize {
         let size = self.size();
         let tail = if size == 0 { 0 } else { (size - 1) % BLOCK + 1 };
-        if INODE + self.xattrs.len() + tail <= BLOCK { tail } else { 0 }
+        if INODE + self.xattrs.len() + tail <= BLOCK {
+            tail
+        } else {
+            0
+        }
     }
 
     fn blocks(&self) -> usize {
@@ -136,7 +154,9 @@ impl Item<'_> {
     /// Holes that stand for the data of a file.
     fn chunks(&self) -> usize {
         match self.body {
-            Body::Content(Content::File { size, .. }) => size.div_ceil(1 << (u32::from(BLOCK_BITS) + CHUNK_BITS)) as usize,
+            Body::Content(Content::File { size, .. }) => {
+                size.div_ceil(1 << (u32::from(BLOCK_BITS) + CHUNK_BITS)) as usize
+            }
             _ => 0,
         }
     }
@@ -144,9 +164,17 @@ impl Item<'_> {
     /// Takes the first fitting place from `position` on; tells where the next one may begin.
     fn place(&mut self, position: usize) -> usize {
         let tail = self.tail();
-        let first = if tail > 0 { INODE + self.xattrs.len() + tail } else { INODE };
+        let first = if tail > 0 {
+            INODE + self.xattrs.len() + tail
+        } else {
+            INODE
+        };
         let room = BLOCK - position % BLOCK;
-        self.offset = if first > room { position.next_multiple_of(BLOCK) } else { position };
+        self.offset = if first > room {
+            position.next_multiple_of(BLOCK)
+        } else {
+            position
+        };
         let length = INODE + self.xattrs.len() + tail + self.chunks() * 4;
         (self.offset + length).next_multiple_of(SLOT)
     }
@@ -162,16 +190,38 @@ impl Item<'_> {
         let tail = self.tail();
         let (layout, unit, size, kind) = match &self.body {
             Body::Content(Content::File { size: 0, .. }) => (Layout::Plain, 0, 0, kind::FILE),
-            Body::Content(Content::File { size, .. }) => (Layout::Chunks, CHUNK_BITS, *size, kind::FILE),
-            Body::Content(content @ (Content::CharDevice { major, minor } | Content::BlockDevice { major, minor })) => {
-                (Layout::Plain, device(*major, *minor), 0, kind_of(content))
+            Body::Content(Content::File { size, .. }) => {
+                (Layout::Chunks, CHUNK_BITS, *size, kind::FILE)
             }
-            Body::Content(content @ (Content::Fifo | Content::Socket)) => (Layout::Plain, 0, 0, kind_of(content)),
+            Body::Content(
+                content @ (Content::CharDevice { major, minor }
+                | Content::BlockDevice { major, minor }),
+            ) => (Layout::Plain, device(*major, *minor), 0, kind_of(content)),
+            Body::Content(content @ (Content::Fifo | Content::Socket)) => {
+                (Layout::Plain, 0, 0, kind_of(content))
+            }
             Body::Directory(..) | Body::Content(Content::Symlink(_)) => {
-                let layout = if tail > 0 { Layout::Inline } else { Layout::Plain };
-                let unit = if self.blocks() > 0 { self.block as u32 } else { 0 };
+                let layout = if tail > 0 {
+                    Layout::Inline
+                } else {
+                    Layout::Plain
+                };
+                let unit = if self.blocks() > 0 {
+                    self.block as u32
+                } else {
+                    0
+                };
                 let directory = matches!(self.body, Body::Directory(..));
-                (layout, unit, data.len() as u64, if directory { kind::DIRECTORY } else { kind::SYMLINK })
+                (
+                    layout,
+                    unit,
+                    data.len() as u64,
+                    if directory {
+                        kind::DIRECTORY
+                    } else {
+                        kind::SYMLINK
+                    },
+                )
             }
         };
         let raw = RawInode {

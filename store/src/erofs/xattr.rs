@@ -18,13 +18,19 @@ pub(super) fn encode(xattrs: &Xattrs, object: Option<ObjectId>) -> Vec<u8> {
     let mut out = vec![0; 12];
     if let Some(object) = object {
         push(&mut out, 4, b"overlay.metacopy", b"");
-        push(&mut out, 4, b"overlay.redirect", format!("/{}", object_name(object)).as_bytes());
+        push(
+            &mut out,
+            4,
+            b"overlay.redirect",
+            format!("/{}", object_name(object)).as_bytes(),
+        );
     }
     for (name, value) in xattrs {
         if !crate::xattr::belongs(name) {
             continue;
         }
-        if let Some((prefix, number)) = PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+        if let Some((prefix, number)) = PREFIXES.iter().find(|(prefix, _)| name.starts_with(prefix))
+        {
             push(&mut out, *number, &name[prefix.len()..], value);
         }
     }

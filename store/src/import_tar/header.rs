@@ -16,7 +16,15 @@ pub(crate) type Piece = (u64, u64);
 impl Header {
     /// Checks the sum of the block; old writers summed up signed bytes.
     pub(crate) fn new(block: &[u8; BLOCK]) -> Parsed<Self> {
-        let bytes = || block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
+        let bytes = || {
+            block.iter().enumerate().map(|(at, byte)| {
+                if (148..156).contains(&at) {
+                    b' '
+                } else {
+                    *byte
+                }
+            })
+        };
         let unsigned: i64 = bytes().map(i64::from).sum();
         let signed: i64 = bytes().map(|byte| i64::from(byte.cast_signed())).sum();
         let sum = number(&block[148..156])?;
@@ -40,8 +48,16 @@ impl Header {
 
     pub(crate) fn path(&self) -> Vec<u8> {
         let name = text(&self.0[..100]);
-        let prefix = if self.is_ustar() { text(&self.0[345..500]) } else { b"" };
-        if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
+        let prefix = if self.is_ustar() {
+            text(&self.0[345..500])
+        } else {
+            b""
+        };
+        if prefix.is_empty() {
+            name.to_vec()
+        } else {
+            [prefix, b"/", name].concat()
+        }
     }
 
     pub(crate) fn link(&self) -> Vec<u8> {
@@ -61,7 +77,9 @@ impl Header {
     }
 
     pub(crate) fn size(&self) -> Parsed<u64> {
-        number(&self.0[124..136])?.try_into().map_err(|_| "the size is negative")
+        number(&self.0[124..136])?
+            .try_into()
+            .map_err(|_| "the size is negative")
     }
 
     pub(crate) fn mtime(&self) -> Parsed<Time> {
@@ -85,7 +103,9 @@ impl Header {
     pub(crate) fn sparse(&self) -> Parsed<(Vec<Piece>, bool, u64)> {
         let mut map = Vec::new();
         sparse_pairs(&self.0[386..482], &mut map)?;
-        let size = number(&self.0[483..495])?.try_into().map_err(|_| "the size is negative")?;
+        let size = number(&self.0[483..495])?
+            .try_into()
+            .map_err(|_| "the size is negative")?;
         Ok((map, self.0[482] != 0, size))
     }
 }
@@ -96,7 +116,11 @@ pub(crate) fn sparse_pairs(fields: &[u8], map: &mut Vec<Piece>) -> Parsed<()> {
         if pair[0] == 0 {
             break;
         }
-        let field = |field| number(field)?.try_into().map_err(|_| "a sparse map has a negative number");
+        let field = |field| {
+            number(field)?
+                .try_into()
+                .map_err(|_| "a sparse map has a negative number")
+        };
         map.push((field(&pair[..12])?, field(&pair[12..])?));
     }
     Ok(())
@@ -104,7 +128,10 @@ pub(crate) fn sparse_pairs(fields: &[u8], map: &mut Vec<Piece>) -> Parsed<()> {
 
 /// A field of text, up to the first NUL.
 fn text(field: &[u8]) -> &[u8] {
-    &field[..field.iter().position(|byte| *byte == 0).unwrap_or(field.len())]
+    &field[..field
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(field.len())]
 }
 
 /// A field of octal digits, or of base 256 where the first bit is set.
@@ -113,7 +140,11 @@ fn number(field: &[u8]) -> Parsed<i64> {
         let negative = field[0] & 0x40 != 0;
         let mut value: i128 = if negative { -1 } else { 0 };
         for (at, byte) in field.iter().enumerate() {
-            let byte = if at == 0 && !negative { byte & 0x7f } else { *byte };
+            let byte = if at == 0 && !negative {
+                byte & 0x7f
+            } else {
+                *byte
+            };
             value = value << 8 | i128::from(byte);
             if at > 0 && i64::try_from(value).is_err() {
                 return Err("a number is out of range");
@@ -138,7 +169,10 @@ mod tests {
         assert_eq!(number(b"  644 \0\0"), Ok(0o644));
         assert_eq!(number(&[0; 8]), Ok(0));
         assert_eq!(number(&[0x80, 0, 0, 0, 0, 0x20, 0, 1]), Ok(0x20_0001));
-        assert_eq!(number(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]), Ok(-2));
+        assert_eq!(
+            number(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]),
+            Ok(-2)
+        );
         assert!(number(b"12x\0").is_err());
         assert!(number(&[0xbf, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]).is_err());
     }

@@ -34,7 +34,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 2_000_000, bytes: 128 << 30 }
+        Self {
+            entries: 2_000_000,
+            bytes: 128 << 30,
+        }
     }
 }
 
@@ -73,7 +76,14 @@ impl Store {
                 pending: Vec::new(),
             };
             import.run(limits)?;
-            let Import { tap, pool, mut changeset, mut bodies, pending, .. } = import;
+            let Import {
+                tap,
+                pool,
+                mut changeset,
+                mut bodies,
+                pending,
+                ..
+            } = import;
             let (split, size) = tap.finish()?;
             for (number, id) in pool.finish()? {
                 bodies[number] = Some(id);
@@ -83,10 +93,16 @@ impl Store {
                     *object = bodies[number];
                 }
             }
-            let diff_id = hash.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let diff_id = hash
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let bodies: Vec<ObjectId> = bodies.into_iter().flatten().collect();
             split.finish(self, &diff_id, &bodies, &changeset, size)?;
-            Ok(ImportedTar { changeset, diff_id, size })
+            Ok(ImportedTar {
+                changeset,
+                diff_id,
+                size,
+            })
         })
     }
 }
@@ -109,7 +125,10 @@ impl<R: Read> Import<'_, R> {
         while let Some(record) = Record::next(&mut self.tap, &mut global)? {
             entries += 1;
             if entries > limits.entries {
-                return Err(Error::Limit { what: "entries of an archive", limit: limits.entries });
+                return Err(Error::Limit {
+                    what: "entries of an archive",
+                    limit: limits.entries,
+                });
             }
             self.entry(&record).map_err(|error| match error {
                 Error::Path { reason, .. } => refuse(&record.path, reason),
@@ -121,7 +140,9 @@ impl<R: Read> Import<'_, R> {
 
     fn entry(&mut self, record: &Record) -> Result<()> {
         if self.mark(record)? {
-            return self.tap.skip(record.size.saturating_add(padding(record.size)));
+            return self
+                .tap
+                .skip(record.size.saturating_add(padding(record.size)));
         }
         let kind = match record.header.kind() {
             b'0' | 0 | b'7' if record.path.ends_with(b"/") => b'5',
@@ -131,7 +152,12 @@ impl<R: Read> Import<'_, R> {
         if matches!(kind, b'0' | b'S') {
             return self.file(record, kind);
         }
-        let device = || record.header.device().map_err(|reason| refuse(&record.path, reason));
+        let device = || {
+            record
+                .header
+                .device()
+                .map_err(|reason| refuse(&record.path, reason))
+        };
         let content = match kind {
             b'1' | b'5' | b'D' => None,
             b'2' => Some(Content::Symlink(record.link.as_slice().into())),
@@ -145,31 +171,46 @@ impl<R: Read> Import<'_, R> {
             }
             b'6' => Some(Content::Fifo),
             b'V' => {
-                return self.tap.skip(record.size.saturating_add(padding(record.size)));
+                return self
+                    .tap
+                    .skip(record.size.saturating_add(padding(record.size)));
             }
             _ => return Err(refuse(&record.path, "the kind of entry is unknown")),
         };
         match content {
             Some(content) => {
-                self.changeset.file(&record.path, Inode { metadata: record.metadata()?, content })?;
+                self.changeset.file(
+                    &record.path,
+                    Inode {
+                        metadata: record.metadata()?,
+                        content,
+                    },
+                )?;
             }
             None if kind == b'1' => self.changeset.link(&record.path, &record.link)?,
             None => self.changeset.directory(&record.path, record.metadata()?)?,
         }
-        self.tap.skip(record.size.saturating_add(padding(record.size)))
+        self.tap
+            .skip(record.size.saturating_add(padding(record.size)))
     }
 
     /// Whiteouts and other names that begin with `.wh.`; false if the entry is none of them.
     fn mark(&mut self, record: &Record) -> Result<bool> {
         let mut names = components(&record.path).rev();
-        let Some(last) = names.next() else { return Ok(false) };
-        if components(&record.path).any(|name| name.starts_with(b".wh..wh.") && name != b".wh..wh..opq") {
+        let Some(last) = names.next() else {
+            return Ok(false);
+        };
+        if components(&record.path)
+            .any(|name| name.starts_with(b".wh..wh.") && name != b".wh..wh..opq")
+        {
             return Ok(true);
         }
         if names.any(|name| name.starts_with(b".wh.")) {
             return Err(Error::path(&record.path, "lies below a whiteout"));
         }
-        let Some(hidden) = last.strip_prefix(b".wh.") else { return Ok(false) };
+        let Some(hidden) = last.strip_prefix(b".wh.") else {
+            return Ok(false);
+        };
         let path = normal(&record.path)?;
         let parent = split(&path).0;
         if hidden == b".wh..opq" {
@@ -187,25 +228,44 @@ impl<R: Read> Import<'_, R> {
         if let Some((map, leading)) = self.sparse_map(record, kind)? {
             let stored = record.size.saturating_sub(leading);
             if map.stored() > stored {
-                return Err(refuse(&record.path, "a sparse map has more bytes than the entry"));
+                return Err(refuse(
+                    &record.path,
+                    "a sparse map has more bytes than the entry",
+                ));
             }
             if map.size > SPARSE_LIMIT {
-                return Err(Error::Limit { what: "size of a sparse file", limit: SPARSE_LIMIT });
+                return Err(Error::Limit {
+                    what: "size of a sparse file",
+                    limit: SPARSE_LIMIT,
+                });
             }
-            let mut inline = Inline { tap: &mut self.tap, left: stored };
+            let mut inline = Inline {
+                tap: &mut self.tap,
+                left: stored,
+            };
             let content = if map.size == 0 {
                 Content::EMPTY
             } else {
                 let (object, size) = self.store.put_object(Expanded::new(map, &mut inline))?;
-                Content::File { object: Some(object), size }
+                Content::File {
+                    object: Some(object),
+                    size,
+                }
             };
             let left = inline.left;
             self.tap.skip(left + padding(record.size))?;
-            self.changeset.file(&record.path, Inode { metadata, content })?;
+            self.changeset
+                .file(&record.path, Inode { metadata, content })?;
             return Ok(());
         }
         let size = record.size;
-        let id = self.changeset.file(&record.path, Inode { metadata, content: Content::File { object: None, size } })?;
+        let id = self.changeset.file(
+            &record.path,
+            Inode {
+                metadata,
+                content: Content::File { object: None, size },
+            },
+        )?;
         if size > 0 {
             self.tap.note_body(size)?;
             self.pending.push((id, self.bodies.len()));
@@ -242,7 +302,9 @@ impl<R: Read> Import<'_, R> {
                 return Err(cut_off());
             }
             hash.update(bytes);
-            new.file().write_all(bytes).at("write an object in", self.store.objects())?;
+            new.file()
+                .write_all(bytes)
+                .at("write an object in", self.store.objects())?;
             left -= bytes.len() as u64;
         }
         let id = ObjectId::from_bytes(*hash.finalize().as_bytes());

@@ -22,13 +22,22 @@ impl Pax {
             if bytes.iter().all(|byte| *byte == 0) {
                 break;
             }
-            let blank = bytes.iter().take(20).position(|byte| *byte == b' ').ok_or("a PAX record has no length")?;
-            let length: usize = decimal(&bytes[..blank])?.try_into().map_err(|_| "a PAX record is too long")?;
+            let blank = bytes
+                .iter()
+                .take(20)
+                .position(|byte| *byte == b' ')
+                .ok_or("a PAX record has no length")?;
+            let length: usize = decimal(&bytes[..blank])?
+                .try_into()
+                .map_err(|_| "a PAX record is too long")?;
             if length <= blank + 1 || length > bytes.len() || bytes[length - 1] != b'\n' {
                 return Err("a PAX record has a wrong length");
             }
             let record = &bytes[blank + 1..length - 1];
-            let equals = record.iter().position(|byte| *byte == b'=').ok_or("a PAX record has no value")?;
+            let equals = record
+                .iter()
+                .position(|byte| *byte == b'=')
+                .ok_or("a PAX record has no value")?;
             let (key, value) = (&record[..equals], &record[equals + 1..]);
             if matches!(key, b"GNU.sparse.offset" | b"GNU.sparse.numbytes") {
                 self.sparse.push((key.into(), value.into()));
@@ -79,7 +88,11 @@ pub(crate) fn decimal(text: &[u8]) -> Parsed<u64> {
     text.iter()
         .try_fold(0_u64, |value, digit| {
             let digit = u64::from(digit.wrapping_sub(b'0'));
-            if digit > 9 { None } else { value.checked_mul(10)?.checked_add(digit) }
+            if digit > 9 {
+                None
+            } else {
+                value.checked_mul(10)?.checked_add(digit)
+            }
         })
         .ok_or("a decimal number is malformed")
 }
@@ -90,7 +103,10 @@ fn time(text: &[u8]) -> Parsed<Time> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let dot = text.iter().position(|byte| *byte == b'.').unwrap_or(text.len());
+    let dot = text
+        .iter()
+        .position(|byte| *byte == b'.')
+        .unwrap_or(text.len());
     let seconds = i64::try_from(decimal(&text[..dot])?).map_err(|_| "a time is out of range")?;
     let fraction = text.get(dot + 1..).unwrap_or_default();
     if !fraction.iter().all(u8::is_ascii_digit) {
@@ -107,7 +123,10 @@ fn time(text: &[u8]) -> Parsed<Time> {
             nanoseconds = 1_000_000_000 - nanoseconds;
         }
     }
-    Ok(Time { seconds, nanoseconds })
+    Ok(Time {
+        seconds,
+        nanoseconds,
+    })
 }
 
 fn percent(text: &[u8]) -> Option<Vec<u8>> {
@@ -152,17 +171,40 @@ mod tests {
 
     #[test]
     fn times() {
-        assert_eq!(time(b"12.5"), Ok(Time { seconds: 12, nanoseconds: 500_000_000 }));
-        assert_eq!(time(b"-1.25"), Ok(Time { seconds: -2, nanoseconds: 750_000_000 }));
+        assert_eq!(
+            time(b"12.5"),
+            Ok(Time {
+                seconds: 12,
+                nanoseconds: 500_000_000
+            })
+        );
+        assert_eq!(
+            time(b"-1.25"),
+            Ok(Time {
+                seconds: -2,
+                nanoseconds: 750_000_000
+            })
+        );
         assert_eq!(time(b"7"), Ok(Time::seconds(7)));
-        assert_eq!(time(b"1.0000000019"), Ok(Time { seconds: 1, nanoseconds: 1 }));
+        assert_eq!(
+            time(b"1.0000000019"),
+            Ok(Time {
+                seconds: 1,
+                nanoseconds: 1
+            })
+        );
         assert!(time(b"x").is_err());
     }
 
     #[test]
     fn binary_values_survive() {
         let mut pax = Pax::default();
-        pax.read(b"26 SCHILY.xattr.user.a=\n=\n\x0023 LIBARCHIVE.xattr.user.b=\n".get(..26).unwrap()).unwrap();
+        pax.read(
+            b"26 SCHILY.xattr.user.a=\n=\n\x0023 LIBARCHIVE.xattr.user.b=\n"
+                .get(..26)
+                .unwrap(),
+        )
+        .unwrap();
         assert_eq!(pax.get("SCHILY.xattr.user.a"), Some(&b"\n="[..]));
         assert_eq!(base64(b"AQID"), Some(vec![1, 2, 3]));
         assert_eq!(base64(b"AQI="), Some(vec![1, 2]));

@@ -38,8 +38,12 @@ impl<'scope> Pool<'scope> {
         queue: &'scope Queue,
         store: &'scope Store,
     ) -> Self {
-        let count = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
-        let threads = (0..count).map(|_| scope.spawn(|| work(queue, store))).collect();
+        let count = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(THREADS);
+        let threads = (0..count)
+            .map(|_| scope.spawn(|| work(queue, store)))
+            .collect();
         Self { jobs, threads }
     }
 

@@ -11,7 +11,13 @@ use crate::tree::{Metadata, Time, Xattrs};
 /// Longest extended header or long name.
 const MAX_EXTENSION: u64 = 1 << 20;
 /// Keys that shift the archive or rename entries have no business in a header for all of them.
-const NOT_GLOBAL: [&str; 5] = ["size", "path", "linkpath", "GNU.sparse.size", "GNU.sparse.major"];
+const NOT_GLOBAL: [&str; 5] = [
+    "size",
+    "path",
+    "linkpath",
+    "GNU.sparse.size",
+    "GNU.sparse.major",
+];
 
 /// One entry's header.
 #[derive(Debug)]
@@ -33,7 +39,9 @@ impl Record {
         loop {
             let mut block = [0; BLOCK];
             match tap.inline_exact(&mut block)? {
-                0 if pax.is_none() && long_path.is_none() && long_link.is_none() => return Ok(None),
+                0 if pax.is_none() && long_path.is_none() && long_link.is_none() => {
+                    return Ok(None);
+                }
                 BLOCK => {}
                 _ => return Err(cut_off()),
             }
@@ -64,10 +72,20 @@ impl Record {
                         None => header.size().map_err(fail)?,
                     };
                     let named = |key: &str| pax.get(key).map(<[u8]>::to_vec);
-                    let path = named("GNU.sparse.name").or_else(|| named("path")).or(long_path);
+                    let path = named("GNU.sparse.name")
+                        .or_else(|| named("path"))
+                        .or(long_path);
                     let path = path.unwrap_or_else(|| header.path());
-                    let link = named("linkpath").or(long_link).unwrap_or_else(|| header.link());
-                    return Ok(Some(Self { header, path, link, size, pax }));
+                    let link = named("linkpath")
+                        .or(long_link)
+                        .unwrap_or_else(|| header.link());
+                    return Ok(Some(Self {
+                        header,
+                        path,
+                        link,
+                        size,
+                        pax,
+                    }));
                 }
             }
         }
@@ -81,7 +99,9 @@ impl Record {
                 Some(id) => u32::try_from(id),
                 None => u32::try_from(other?),
             };
-            id.ok().filter(|id| *id != u32::MAX).ok_or("an owner is out of range")
+            id.ok()
+                .filter(|id| *id != u32::MAX)
+                .ok_or("an owner is out of range")
         };
         let mtime: Time = match self.pax.time("mtime").map_err(fail)? {
             Some(time) => time,
@@ -106,13 +126,21 @@ pub(crate) fn padding(size: u64) -> u64 {
 
 pub(crate) fn refuse(path: &[u8], reason: &str) -> Error {
     let name = path.split(|byte| *byte == 0).next().unwrap_or_default();
-    Error::Archive { entry: crate::path::display(name), reason: reason.into() }
+    Error::Archive {
+        entry: crate::path::display(name),
+        reason: reason.into(),
+    }
 }
 
 fn extension<R: Read>(tap: &mut Tap<R>, header: &Header) -> Result<Vec<u8>> {
-    let size = header.size().map_err(|reason| refuse(&header.path(), reason))?;
+    let size = header
+        .size()
+        .map_err(|reason| refuse(&header.path(), reason))?;
     if size > MAX_EXTENSION {
-        return Err(Error::Limit { what: "size of an extended header", limit: MAX_EXTENSION });
+        return Err(Error::Limit {
+            what: "size of an extended header",
+            limit: MAX_EXTENSION,
+        });
     }
     let mut bytes = vec![0; size as usize];
     if tap.inline_exact(&mut bytes)? != bytes.len() {
@@ -123,6 +151,11 @@ fn extension<R: Read>(tap: &mut Tap<R>, header: &Header) -> Result<Vec<u8>> {
 }
 
 fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+    bytes.truncate(
+        bytes
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(bytes.len()),
+    );
     bytes
 }

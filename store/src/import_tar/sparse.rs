@@ -21,7 +21,10 @@ type Parsed<T> = Result<T, &'static str>;
 
 impl Map {
     /// The map in an old GNU header; `next` gives the blocks behind it.
-    pub(crate) fn gnu(header: &Header, mut next: impl FnMut() -> Parsed<[u8; BLOCK]>) -> Parsed<Self> {
+    pub(crate) fn gnu(
+        header: &Header,
+        mut next: impl FnMut() -> Parsed<[u8; BLOCK]>,
+    ) -> Parsed<Self> {
         let (mut pieces, mut more, size) = header.sparse()?;
         while more {
             let block = next()?;
@@ -36,16 +39,33 @@ impl Map {
 
     /// The map of the PAX formats 0.0 and 0.1, which is in the extended header.
     pub(crate) fn pax(pax: &Pax) -> Parsed<Option<Self>> {
-        let Some(size) = pax.number("GNU.sparse.size")? else { return Ok(None) };
-        let numbers: Vec<u64> = match pax.get("GNU.sparse.map") {
-            Some(map) => map.split(|byte| *byte == b',').map(decimal).collect::<Parsed<_>>()?,
-            None => pax.sparse.iter().map(|(_, value)| decimal(value)).collect::<Parsed<_>>()?,
+        let Some(size) = pax.number("GNU.sparse.size")? else {
+            return Ok(None);
         };
-        Self { pieces: pairs(&numbers)?, size }.check().map(Some)
+        let numbers: Vec<u64> = match pax.get("GNU.sparse.map") {
+            Some(map) => map
+                .split(|byte| *byte == b',')
+                .map(decimal)
+                .collect::<Parsed<_>>()?,
+            None => pax
+                .sparse
+                .iter()
+                .map(|(_, value)| decimal(value))
+                .collect::<Parsed<_>>()?,
+        };
+        Self {
+            pieces: pairs(&numbers)?,
+            size,
+        }
+        .check()
+        .map(Some)
     }
 
     /// The map of the PAX format 1.0, which stands before the bytes; tells also how long it is.
-    pub(crate) fn leading(size: u64, mut next: impl FnMut() -> Parsed<[u8; BLOCK]>) -> Parsed<(Self, u64)> {
+    pub(crate) fn leading(
+        size: u64,
+        mut next: impl FnMut() -> Parsed<[u8; BLOCK]>,
+    ) -> Parsed<(Self, u64)> {
         let mut text = Vec::new();
         let mut numbers = Vec::new();
         let mut wanted = 1;
@@ -74,7 +94,11 @@ impl Map {
                 return Err("a sparse map is malformed");
             }
         }
-        let map = Self { pieces: pairs(&numbers[1..])?, size }.check()?;
+        let map = Self {
+            pieces: pairs(&numbers[1..])?,
+            size,
+        }
+        .check()?;
         Ok((map, blocks * BLOCK as u64))
     }
 
@@ -89,15 +113,23 @@ impl Map {
             if *offset < end {
                 return Err("pieces of a sparse file overlap");
             }
-            end = offset.checked_add(*length).ok_or("a sparse file is too large")?;
+            end = offset
+                .checked_add(*length)
+                .ok_or("a sparse file is too large")?;
         }
-        if end > self.size { Err("a piece of a sparse file lies behind its end") } else { Ok(self) }
+        if end > self.size {
+            Err("a piece of a sparse file lies behind its end")
+        } else {
+            Ok(self)
+        }
     }
 }
 
 fn pairs(numbers: &[u64]) -> Parsed<Vec<(u64, u64)>> {
     match numbers.as_chunks::<2>() {
-        (pairs, []) if pairs.len() <= MAX_PIECES => Ok(pairs.iter().map(|[a, b]| (*a, *b)).collect()),
+        (pairs, []) if pairs.len() <= MAX_PIECES => {
+            Ok(pairs.iter().map(|[a, b]| (*a, *b)).collect())
+        }
         _ => Err("a sparse map is malformed"),
     }
 }
@@ -112,18 +144,37 @@ pub(crate) struct Expanded<R> {
 
 impl<R: Read> Expanded<R> {
     pub(crate) fn new(map: Map, stored: R) -> Self {
-        Self { map, stored, at: 0, piece: 0 }
+        Self {
+            map,
+            stored,
+            at: 0,
+            piece: 0,
+        }
     }
 }
 
 impl<R: Read> Read for Expanded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.map.pieces.get(self.piece).is_some_and(|(offset, length)| self.at >= offset + length) {
+        while self
+            .map
+            .pieces
+            .get(self.piece)
+            .is_some_and(|(offset, length)| self.at >= offset + length)
+        {
             self.piece += 1;
         }
-        let (start, end) =
-            self.map.pieces.get(self.piece).map_or((self.map.size, self.map.size), |(at, length)| (*at, at + length));
-        let limit = |until: u64| usize::try_from(until - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let (start, end) = self
+            .map
+            .pieces
+            .get(self.piece)
+            .map_or((self.map.size, self.map.size), |(at, length)| {
+                (*at, at + length)
+            });
+        let limit = |until: u64| {
+            usize::try_from(until - self.at)
+                .unwrap_or(usize::MAX)
+                .min(buffer.len())
+        };
         let count = if self.at < start {
             let count = limit(start);
             buffer[..count].fill(0);

@@ -22,8 +22,21 @@ pub(crate) struct Tap<R> {
 }
 
 impl<R: Read> Tap<R> {
-    pub(crate) fn new(reader: R, hash: SyncSender<Arc<Vec<u8>>>, split: SplitWriter, limit: u64) -> Self {
-        Self { reader, chunk: Arc::default(), at: 0, hash, split, total: 0, limit }
+    pub(crate) fn new(
+        reader: R,
+        hash: SyncSender<Arc<Vec<u8>>>,
+        split: SplitWriter,
+        limit: u64,
+    ) -> Self {
+        Self {
+            reader,
+            chunk: Arc::default(),
+            at: 0,
+            hash,
+            split,
+            total: 0,
+            limit,
+        }
     }
 
     /// Reads on where nothing is left; false at the end.
@@ -32,11 +45,22 @@ impl<R: Read> Tap<R> {
             return Ok(true);
         }
         let mut chunk = Vec::with_capacity(CHUNK);
-        let fail = |source| Error::Input { what: "archive", source };
-        let count = self.reader.by_ref().take(CHUNK as u64).read_to_end(&mut chunk).map_err(fail)?;
+        let fail = |source| Error::Input {
+            what: "archive",
+            source,
+        };
+        let count = self
+            .reader
+            .by_ref()
+            .take(CHUNK as u64)
+            .read_to_end(&mut chunk)
+            .map_err(fail)?;
         self.total += count as u64;
         if self.total > self.limit {
-            return Err(Error::Limit { what: "size of an archive", limit: self.limit });
+            return Err(Error::Limit {
+                what: "size of an archive",
+                limit: self.limit,
+            });
         }
         self.chunk = Arc::new(chunk);
         self.at = 0;
@@ -49,7 +73,11 @@ impl<R: Read> Tap<R> {
 
     /// Passes on at most this many bytes of a body; none at the end of the archive.
     pub(crate) fn body(&mut self, limit: usize) -> Result<&[u8]> {
-        let available = if self.fill()? { self.chunk.len() - self.at } else { 0 };
+        let available = if self.fill()? {
+            self.chunk.len() - self.at
+        } else {
+            0
+        };
         let start = self.at;
         self.at += available.min(limit);
         Ok(&self.chunk[start..self.at])
@@ -62,7 +90,11 @@ impl<R: Read> Tap<R> {
 
     /// Passes on at most this many bytes that are kept inline; none at the end of the archive.
     pub(crate) fn inline(&mut self, limit: usize) -> Result<&[u8]> {
-        let available = if self.fill()? { self.chunk.len() - self.at } else { 0 };
+        let available = if self.fill()? {
+            self.chunk.len() - self.at
+        } else {
+            0
+        };
         let start = self.at;
         self.at += available.min(limit);
         self.split.inline(&self.chunk[start..self.at])?;
@@ -86,7 +118,9 @@ impl<R: Read> Tap<R> {
     /// Passes by this many bytes; an error if there are fewer.
     pub(crate) fn skip(&mut self, mut count: u64) -> Result<()> {
         while count > 0 {
-            let passed = self.inline(usize::try_from(count).unwrap_or(usize::MAX))?.len();
+            let passed = self
+                .inline(usize::try_from(count).unwrap_or(usize::MAX))?
+                .len();
             if passed == 0 {
                 return Err(cut_off());
             }
@@ -103,7 +137,10 @@ impl<R: Read> Tap<R> {
 }
 
 pub(crate) fn cut_off() -> Error {
-    Error::Input { what: "archive", source: io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off") }
+    Error::Input {
+        what: "archive",
+        source: io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"),
+    }
 }
 
 /// The next bytes, all of them kept inline.
@@ -114,7 +151,9 @@ pub(crate) struct Inline<'a, R> {
 
 impl<R: Read> Read for Inline<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let limit = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let limit = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         if limit == 0 {
             return Ok(0);
         }

@@ -15,7 +15,13 @@ pub(crate) fn store() -> (tempfile::TempDir, Store) {
 
 pub(crate) fn file(bytes: &[u8]) -> Inode {
     let object = (!bytes.is_empty()).then(|| ObjectId::of(bytes));
-    Inode { metadata: Metadata::new(0o644), content: Content::File { object, size: bytes.len() as u64 } }
+    Inode {
+        metadata: Metadata::new(0o644),
+        content: Content::File {
+            object,
+            size: bytes.len() as u64,
+        },
+    }
 }
 
 /// One entry of an archive, written with the `tar` crate.
@@ -27,7 +33,12 @@ pub(crate) struct Entry<'a> {
 }
 
 pub(crate) fn entry<'a>(kind: u8, path: &'a str, link: &'a str, body: &'a [u8]) -> Entry<'a> {
-    Entry { kind, path, link, body }
+    Entry {
+        kind,
+        path,
+        link,
+        body,
+    }
 }
 
 /// A header with the name written as it is, whatever it is.
@@ -58,7 +69,12 @@ pub(crate) fn append(out: &mut Vec<u8>, header: &tar::Header, body: &[u8]) {
 pub(crate) fn archive(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
     for entry in entries {
-        let header = header(entry.kind, entry.path.as_bytes(), entry.link.as_bytes(), entry.body.len() as u64);
+        let header = header(
+            entry.kind,
+            entry.path.as_bytes(),
+            entry.link.as_bytes(),
+            entry.body.len() as u64,
+        );
         append(&mut out, &header, entry.body);
     }
     out.resize(out.len() + 1024, 0);
@@ -85,19 +101,30 @@ pub(crate) fn pax(records: &[(&str, &[u8])]) -> Vec<u8> {
 pub(crate) fn over(store: &Store, parent: &Tree, archive: &[u8]) -> racker_store::Result<Tree> {
     let imported = store.import_tar(archive, &Limits::default())?;
     let mut back = Vec::new();
-    store.export_tar(&imported.diff_id).unwrap().read_to_end(&mut back).unwrap();
+    store
+        .export_tar(&imported.diff_id)
+        .unwrap()
+        .read_to_end(&mut back)
+        .unwrap();
     assert!(back == archive, "the archive came back changed");
     assert_eq!(imported.size, archive.len() as u64);
     let tree = imported.changeset.apply(parent)?;
-    let again = store.imported(&imported.diff_id).unwrap().unwrap().apply(parent)?;
+    let again = store
+        .imported(&imported.diff_id)
+        .unwrap()
+        .unwrap()
+        .apply(parent)?;
     assert_eq!(tree, again);
     Ok(tree)
 }
 
 /// Paths of a tree, one per line.
 pub(crate) fn paths(tree: &Tree) -> String {
-    let lines: Vec<String> =
-        tree.entries().skip(1).map(|(path, _)| String::from_utf8_lossy(&path).into_owned()).collect();
+    let lines: Vec<String> = tree
+        .entries()
+        .skip(1)
+        .map(|(path, _)| String::from_utf8_lossy(&path).into_owned())
+        .collect();
     lines.join(" ")
 }
 
@@ -110,19 +137,29 @@ fn name() -> impl Strategy<Value = Vec<u8>> {
 
 fn metadata() -> impl Strategy<Value = Metadata> {
     let xattrs = proptest::collection::btree_map(
-        proptest::sample::select(vec![&b"user.a"[..], b"user.b=", b"security.x"]).prop_map(Box::from),
+        proptest::sample::select(vec![&b"user.a"[..], b"user.b=", b"security.x"])
+            .prop_map(Box::from),
         proptest::collection::vec(any::<u8>(), 0..5).prop_map(Box::from),
         0..2,
     );
-    (0_u32..0o10000, 0_u32..3, any::<u32>(), any::<i32>(), 0_u32..1_000_000_000, xattrs).prop_map(
-        |(mode, uid, gid, seconds, nanoseconds, xattrs)| Metadata {
+    (
+        0_u32..0o10000,
+        0_u32..3,
+        any::<u32>(),
+        any::<i32>(),
+        0_u32..1_000_000_000,
+        xattrs,
+    )
+        .prop_map(|(mode, uid, gid, seconds, nanoseconds, xattrs)| Metadata {
             mode,
             uid,
             gid,
-            mtime: Time { seconds: seconds.into(), nanoseconds },
+            mtime: Time {
+                seconds: seconds.into(),
+                nanoseconds,
+            },
             xattrs,
-        },
-    )
+        })
 }
 
 fn content() -> impl Strategy<Value = Content> {
@@ -159,9 +196,9 @@ pub(crate) fn edits(count: usize) -> impl Strategy<Value = Vec<Edit>> {
 pub(crate) fn edit(tree: &mut Tree, edits: &[Edit]) {
     for edit in edits {
         let _ = match edit.clone() {
-            Edit::Insert(path, metadata, content) => {
-                tree.insert(&path.join(&b'/'), Inode { metadata, content }).map(drop)
-            }
+            Edit::Insert(path, metadata, content) => tree
+                .insert(&path.join(&b'/'), Inode { metadata, content })
+                .map(drop),
             Edit::Directory(path, metadata) => tree.insert_directory(&path.join(&b'/'), metadata),
             Edit::Link(old, new) => tree.link(&old.join(&b'/'), &new.join(&b'/')),
             Edit::Remove(path) => {
