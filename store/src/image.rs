@@ -94,7 +94,7 @@ impl Store {
     /// Names an image, or gives its name to another one.
     pub fn put_image(&self, image: &Image) -> Result<()> {
         let path = self.image_path(&image.name)?;
-        self.write_file(&path, &json("image", &image.name, image)?)?;
+        self.write_durable(&path, &json("image", &image.name, image)?)?;
         self.index_image(image);
         Ok(())
     }
@@ -118,7 +118,7 @@ impl Store {
         for byte in name.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                    file.push(char::from(byte))
+                    file.push(char::from(byte));
                 }
                 _ => file.push_str(&format!("%{byte:02X}")),
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::id::LayerId;
 use crate::layer::Layer;
-use crate::store::{Store, read_optional};
+use crate::store::{Store, present, read_optional};
 use crate::trees::{pack, unpack};
 
 impl Store {
@@ -14,7 +14,7 @@ impl Store {
         let text = layer.encode();
         let id = LayerId::from_bytes(*blake3::hash(&text).as_bytes());
         let path = self.layer_path(id);
-        if !path.exists() {
+        if !present(&path) {
             self.write_file(&path, &pack(&text, &path)?)?;
         }
         Ok(id)
@@ -30,7 +30,7 @@ impl Store {
 
     /// Whether there is a layer of this name.
     pub fn has_layer(&self, id: LayerId) -> bool {
-        self.layer_path(id).exists()
+        present(&self.layer_path(id))
     }
 
     fn layer_path(&self, id: LayerId) -> PathBuf {

@@ -24,7 +24,7 @@ impl Tree {
         for (path, node) in self.entries() {
             match node {
                 NodeRef::Directory(directory) => {
-                    entry::push_directory(&mut out, &path, &directory.metadata)
+                    entry::push_directory(&mut out, &path, &directory.metadata);
                 }
                 NodeRef::Inode(id, inode) => {
                     if let Some(first) = &first[id.index()] {

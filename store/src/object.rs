@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use crate::error::{At as _, Error, Result};
 use crate::id::ObjectId;
-use crate::store::Store;
+use crate::store::{Store, place};
 
 /// An object on its way in.
 #[derive(Debug)]
@@ -54,19 +54,19 @@ impl Store {
             size += count as u64;
         }
         let id = ObjectId::from_bytes(*hash.finalize().as_bytes());
-        self.link_object(new, id)?;
+        self.link_object(new, id, size)?;
         Ok((id, size))
     }
 
     /// Keeps these bytes.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<ObjectId> {
         let id = ObjectId::of(bytes);
-        if !self.has_object(id) {
+        if !self.has_whole(id, bytes.len() as u64) {
             let new = self.new_object()?;
             (&new.file)
                 .write_all(bytes)
                 .at("write an object in", self.objects())?;
-            self.link_object(new, id)?;
+            self.link_object(new, id, bytes.len() as u64)?;
         }
         Ok(id)
     }
@@ -85,6 +85,12 @@ impl Store {
     /// Whether there is an object of this name.
     pub fn has_object(&self, id: ObjectId) -> bool {
         rustix::fs::access(self.object_path(id), rustix::fs::Access::EXISTS).is_ok()
+    }
+
+    /// Whether the object is there with all its bytes; after a power cut one that was never synced
+    /// may be shorter.
+    pub(crate) fn has_whole(&self, id: ObjectId, size: u64) -> bool {
+        rustix::fs::stat(self.object_path(id)).is_ok_and(|stat| stat.st_size as u64 == size)
     }
 
     pub(crate) fn object_path(&self, id: ObjectId) -> PathBuf {
@@ -117,13 +123,34 @@ impl Store {
         })
     }
 
-    pub(crate) fn link_object(&self, new: NewObject, id: ObjectId) -> Result<()> {
-        let path = self.object_path(id);
+    pub(crate) fn link_object(&self, new: NewObject, id: ObjectId, size: u64) -> Result<()> {
         if let Some(stage) = &new.stage {
-            return link(stage, &path, AtFlags::empty());
+            return self.link(stage, id, size, AtFlags::empty());
         }
         let source = format!("/proc/self/fd/{}", new.file.as_raw_fd());
-        link(Path::new(&source), &path, AtFlags::SYMLINK_FOLLOW)
+        self.link(Path::new(&source), id, size, AtFlags::SYMLINK_FOLLOW)
+    }
+
+    /// Links a file into the objects; a name that is taken by a whole object is success.
+    pub(crate) fn link(
+        &self,
+        source: &Path,
+        id: ObjectId,
+        size: u64,
+        flags: AtFlags,
+    ) -> Result<()> {
+        let path = self.object_path(id);
+        let link = |path: &Path| rustix::fs::linkat(CWD, source, CWD, path, flags);
+        match link(&path) {
+            Ok(()) => Ok(()),
+            Err(Errno::EXIST) if self.has_whole(id, size) => Ok(()),
+            Err(Errno::EXIST | Errno::NOENT) => {
+                let stage = self.stage_name();
+                link(&stage).at("create", &stage)?;
+                place(&stage, &path)
+            }
+            Err(error) => Err(error).at("create", &path),
+        }
     }
 }
 
@@ -138,21 +165,4 @@ pub(crate) fn object_name(id: ObjectId) -> String {
     let mut name = id.hex();
     name.insert(2, '/');
     name
-}
-
-/// Links a file into the objects; a name that is taken is success.
-pub(crate) fn link(source: &Path, path: &Path, flags: AtFlags) -> Result<()> {
-    let link = || rustix::fs::linkat(CWD, source, CWD, path, flags);
-    match link() {
-        Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(Errno::NOENT) => {
-            let parent = path.parent().unwrap_or(path);
-            fs::create_dir_all(parent).at("create", parent)?;
-            match link() {
-                Ok(()) | Err(Errno::EXIST) => Ok(()),
-                Err(error) => Err(error).at("create", path),
-            }
-        }
-        Err(error) => Err(error).at("create", path),
-    }
 }

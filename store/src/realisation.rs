@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::id::{LayerId, StepKey, TreeId};
 use crate::image::json;
-use crate::store::{Store, list, read_optional};
+use crate::store::{Store, list, present, read_optional};
 
 /// One time that a step was carried out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,10 +62,10 @@ impl Store {
         let path = self
             .key_path(realisation.key)
             .join(format!("{}.json", realisation.tree));
-        if path.exists() {
+        if present(&path) {
             return Ok(());
         }
-        self.write_file(
+        self.write_durable(
             &path,
             &json("realisation", &realisation.key.to_string(), realisation)?,
         )?;
@@ -114,7 +114,7 @@ impl Store {
 }
 
 fn read(path: PathBuf) -> Result<Option<Realisation>> {
-    let Some(bytes) = read_optional(&path)? else {
+    let Some(bytes) = read_optional(&path)?.filter(|bytes| !bytes.is_empty()) else {
         return Ok(None);
     };
     serde_json::from_slice(&bytes)

@@ -18,7 +18,6 @@ use walkdir::WalkDir;
 use crate::changeset::Changeset;
 use crate::error::{At as _, Error, Result};
 use crate::id::ObjectId;
-use crate::object::link;
 use crate::path::components;
 use crate::store::Store;
 use crate::tree::{Content, Inode, InodeId, Metadata, PathBytes, Time, Xattrs};
@@ -253,10 +252,10 @@ fn body(store: &Store, job: &Job, move_files: bool) -> Result<(ObjectId, u64)> {
         ObjectId::from_bytes(*hash.finalize().as_bytes()),
         hash.count(),
     );
-    if store.has_object(id) {
+    if store.has_whole(id, size) {
         return Ok((id, size));
     }
-    if adopt(store, &file, job, id).is_err() {
+    if adopt(store, &file, job, id, size).is_err() {
         // Another file system, too many links, or not ours: a copy does as well.
         let file = File::open(&job.path).at("read", &job.path)?;
         return store.put_object(file);
@@ -265,7 +264,7 @@ fn body(store: &Store, job: &Job, move_files: bool) -> Result<(ObjectId, u64)> {
 }
 
 /// Makes the file itself the object.
-fn adopt(store: &Store, file: &File, job: &Job, id: ObjectId) -> Result<()> {
+fn adopt(store: &Store, file: &File, job: &Job, id: ObjectId, size: u64) -> Result<()> {
     let objects = store.objects();
     let device = |file: std::io::Result<Stat>| file.map(|stat| stat.dev());
     if device(objects.metadata()).at("look at", &objects)?
@@ -292,9 +291,5 @@ fn adopt(store: &Store, file: &File, job: &Job, id: ObjectId) -> Result<()> {
     };
     change().at("turn into an object", &job.path)?;
     let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-    link(
-        Path::new(&source),
-        &store.object_path(id),
-        AtFlags::SYMLINK_FOLLOW,
-    )
+    store.link(Path::new(&source), id, size, AtFlags::SYMLINK_FOLLOW)
 }

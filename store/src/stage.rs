@@ -103,10 +103,10 @@ impl Store {
                 fs::remove_file(&path)
             };
             // Another process may be sweeping as well.
-            if let Err(error) = gone {
-                if error.kind() != std::io::ErrorKind::NotFound {
-                    return Err(error).at("remove", &path);
-                }
+            if let Err(error) = gone
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(error).at("remove", &path);
             }
         }
         Ok(swept)

@@ -152,6 +152,15 @@ impl Store {
 
     /// Writes a whole file: complete under a temporary name, then moved into place.
     pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes, false)
+    }
+
+    /// [`Store::write_file`] for what refers to other files, which were synced before: durable.
+    pub(crate) fn write_durable(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes, true)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
         self.writable()?;
         let stage = self.stage_name();
         let write = || {
@@ -160,11 +169,18 @@ impl Store {
                 .create_new(true)
                 .mode(0o644)
                 .open(&stage)?;
-            file.write_all(bytes)
+            file.write_all(bytes)?;
+            if durable { file.sync_data() } else { Ok(()) }
         };
         write().at("write", &stage)?;
         place(&stage, path)
     }
+}
+
+/// Whether a file is there. After a power cut a file that was never synced may be there and empty:
+/// such a one counts as missing, so that it is made again.
+pub(crate) fn present(path: &Path) -> bool {
+    path.metadata().is_ok_and(|stat| stat.len() > 0)
 }
 
 /// Moves a finished file or directory out of `stage/`, making the directory it goes to.
@@ -221,7 +237,7 @@ fn create(root: &Path) -> Result<()> {
     let foreign = list(root)?.into_iter().find(|path| {
         let name = path.file_name().unwrap_or_default();
         let ours = |known: &&str| known.split('/').next().is_some_and(|first| name == first);
-        !DIRECTORIES.iter().any(|known| ours(known))
+        !DIRECTORIES.iter().any(ours)
             && name != "CACHEDIR.TAG"
             && name != "lock"
             && name != "lost+found"

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::erofs;
 use crate::error::{At as _, Error, Result};
 use crate::id::{LayerId, TreeId};
-use crate::store::{Store, read_optional};
+use crate::store::{Store, present, read_optional};
 use crate::tree::Tree;
 
 impl Store {
@@ -42,14 +42,14 @@ impl Store {
 
     /// Whether there is a tree of this name.
     pub fn has_tree(&self, id: TreeId) -> bool {
-        self.tree_path(id, "tree").exists()
+        present(&self.tree_path(id, "tree")) && present(&self.tree_path(id, "erofs"))
     }
 
     /// The tree's EROFS image, made by this store: metadata alone, each file that is not empty
     /// pointing into [`Store::objects`] as a data-only overlay layer expects.
     pub fn erofs(&self, id: TreeId) -> Result<PathBuf> {
         let path = self.tree_path(id, "erofs");
-        if path.exists() {
+        if present(&path) {
             return Ok(path);
         }
         let image = erofs::image(&self.tree(id)?)?;
@@ -60,7 +60,7 @@ impl Store {
     /// Notes how a tree came out of its parent, unless that is known.
     pub fn put_base(&self, tree: TreeId, parent: Option<TreeId>, layer: LayerId) -> Result<()> {
         let path = self.tree_path(tree, "base");
-        if path.exists() || parent == Some(tree) {
+        if present(&path) || parent == Some(tree) {
             return Ok(());
         }
         let parent = parent.map_or("-".into(), |parent| parent.to_string());

@@ -15,6 +15,9 @@ use crate::id::{Digest, LayerId, ObjectId, TreeId};
 use crate::store::{Store, list};
 use crate::tree::Content;
 
+/// Sizes of the objects that are whole, and what is wrong with the others.
+type Objects = HashMap<ObjectId, (Option<u64>, Option<String>)>;
+
 /// Something in a store that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Damage {
@@ -43,7 +46,7 @@ impl Store {
         for shard in list(&self.root().join("blobs/sha256"))? {
             list(&shard)?
                 .par_iter()
-                .for_each(|path| check.file(path, check.blob(path)));
+                .for_each(|path| check.file(path, blob(path)));
         }
         for path in list(&self.root().join("roots/images"))? {
             check.file(&path, check.image(&path));
@@ -80,7 +83,7 @@ impl Store {
     }
 
     /// Sizes of the objects that are whole, and what is wrong with the others.
-    fn check_objects(&self) -> Result<HashMap<ObjectId, (Option<u64>, Option<String>)>> {
+    fn check_objects(&self) -> Result<Objects> {
         let mut paths = Vec::new();
         for shard in list(&self.objects())? {
             paths.extend(list(&shard)?);
@@ -109,7 +112,7 @@ impl Store {
 struct Check<'a> {
     store: &'a Store,
     found: Mutex<Vec<Damage>>,
-    objects: HashMap<ObjectId, (Option<u64>, Option<String>)>,
+    objects: Objects,
 }
 
 impl Check<'_> {
@@ -205,29 +208,16 @@ impl Check<'_> {
             .parse()
             .map_err(|error| Error::damaged("layer", id, error))?;
         for (_, change) in self.store.layer(id)?.changes {
-            if let crate::Change::Inode(inode) = change {
-                if let Content::File {
+            if let crate::Change::Inode(inode) = change
+                && let Content::File {
                     object: Some(object),
                     size,
                 } = inode.content
-                {
-                    self.object(object, Some(size))?;
-                }
+            {
+                self.object(object, Some(size))?;
             }
         }
         Ok(())
-    }
-
-    fn blob(&self, path: &Path) -> Result<()> {
-        let shard = path.parent().map(name).unwrap_or_default();
-        let digest = format!("sha256:{shard}{}", name(path));
-        let digest: Digest = digest
-            .parse()
-            .map_err(|error| Error::damaged("blob", digest, error))?;
-        expect(
-            &digest,
-            File::open(path).map_err(|error| Error::damaged("blob", digest, error))?,
-        )
     }
 
     fn image(&self, path: &Path) -> Result<()> {
@@ -260,6 +250,18 @@ impl Check<'_> {
             Err(Error::missing("layer", id))
         }
     }
+}
+
+fn blob(path: &Path) -> Result<()> {
+    let shard = path.parent().map(name).unwrap_or_default();
+    let digest = format!("sha256:{shard}{}", name(path));
+    let digest: Digest = digest
+        .parse()
+        .map_err(|error| Error::damaged("blob", digest, error))?;
+    expect(
+        &digest,
+        File::open(path).map_err(|error| Error::damaged("blob", digest, error))?,
+    )
 }
 
 fn name(path: &Path) -> String {

@@ -308,7 +308,7 @@ impl<R: Read> Import<'_, R> {
             left -= bytes.len() as u64;
         }
         let id = ObjectId::from_bytes(*hash.finalize().as_bytes());
-        self.store.link_object(new, id)?;
+        self.store.link_object(new, id, size)?;
         self.bodies.push(Some(id));
         Ok(())
     }
