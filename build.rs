@@ -10,13 +10,27 @@ fn main() {
     let rustc = std::env::var_os("RUSTC").expect("cargo sets RUSTC");
     let target = std::env::var("TARGET").expect("cargo sets TARGET");
     let status = Command::new(rustc)
-        .args(["--edition=2024", "--crate-name=init", "--crate-type=bin", "--target", &target])
-        .args(["-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols", "-Clto=fat"])
+        .args([
+            "--edition=2024",
+            "--crate-name=init",
+            "--crate-type=bin",
+            "--target",
+            &target,
+        ])
+        .args([
+            "-Copt-level=s",
+            "-Cpanic=abort",
+            "-Cstrip=symbols",
+            "-Clto=fat",
+        ])
         .args(["-Ctarget-feature=+crt-static", "-Crelocation-model=static"])
         .arg("src/sys/init/main.rs")
         .arg("-o")
         .arg(out.join("init"))
         .status()
         .expect("rustc runs");
-    assert!(status.success(), "the container's init does not compile: needs a static libc (libc6-dev)");
+    assert!(
+        status.success(),
+        "the container's init does not compile: needs a static libc (libc6-dev)"
+    );
 }

@@ -36,7 +36,12 @@ pub struct Failure {
 impl Failure {
     /// A failure without hints.
     pub fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hints: Vec::new(), output: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            hints: Vec::new(),
+            output: Vec::new(),
+        }
     }
 
     /// A failure from an error and its causes, in one line.
@@ -50,7 +55,12 @@ impl Failure {
             }
             source = cause.source();
         }
-        Self { code, message, hints, output: Vec::new() }
+        Self {
+            code,
+            message,
+            hints,
+            output: Vec::new(),
+        }
     }
 
     /// Adds a hint.
@@ -97,7 +107,11 @@ impl From<crate::container::Error> for Failure {
 
 impl From<crate::oci::Error> for Failure {
     fn from(error: crate::oci::Error) -> Self {
-        let code = if error.is_digest_mismatch() { DIGEST_MISMATCH } else { FAILED };
+        let code = if error.is_digest_mismatch() {
+            DIGEST_MISMATCH
+        } else {
+            FAILED
+        };
         let hints = error.hints();
         Self::from_error(code, &error, hints)
     }

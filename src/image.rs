@@ -19,7 +19,9 @@ pub fn find(store: &Store, name: &str) -> Result<Option<Image>, Failure> {
     }
     if name.len() >= 12 && name.bytes().all(|b| b.is_ascii_hexdigit()) {
         let all = store.images()?;
-        return Ok(all.into_iter().find(|image| image.tree.to_string().starts_with(name)));
+        return Ok(all
+            .into_iter()
+            .find(|image| image.tree.to_string().starts_with(name)));
     }
     Ok(None)
 }
@@ -59,20 +61,21 @@ pub fn obtain(shop: Workshop<'_>, name: &str) -> Result<Image, Failure> {
         let chain = recipe::load_curated(name, &[]).map_err(crate::failure::from_recipe)?;
         let path = Lock::path_of(&chain)
             .unwrap_or_else(|| crate::command::curated_lock(shop.store, &chain.recipe().name));
-        return Ok(crate::command::bake_chain(
-            shop,
-            &chain,
-            &path,
-            &realise::Options::default(),
-        )?
-        .image);
+        return Ok(
+            crate::command::bake_chain(shop, &chain, &path, &realise::Options::default())?.image,
+        );
     }
     let reference = Reference::parse(name)?;
     if shop.settings.offline {
-        return Err(Failure::new(FAILED, format!("no image {name} in the store"))
-            .hint("racker may not use the network; run it once without --offline"));
+        return Err(
+            Failure::new(FAILED, format!("no image {name} in the store"))
+                .hint("racker may not use the network; run it once without --offline"),
+        );
     }
-    let message = format!("no image {name} here; pulling {reference} from {}", reference.registry());
+    let message = format!(
+        "no image {name} here; pulling {reference} from {}",
+        reference.registry()
+    );
     shop.reporter.event(Event::Message(&message));
     Ok(oci::pull(shop.store, &reference, &shop.oci_options())?.image)
 }
@@ -90,8 +93,14 @@ mod tests {
 
     #[test]
     fn a_bare_name_is_looked_for_here_first() {
-        assert_eq!(candidates("web"), ["localhost/web:latest", "docker.io/library/web:latest"]);
-        assert_eq!(candidates("web:1"), ["localhost/web:1", "docker.io/library/web:1"]);
+        assert_eq!(
+            candidates("web"),
+            ["localhost/web:latest", "docker.io/library/web:latest"]
+        );
+        assert_eq!(
+            candidates("web:1"),
+            ["localhost/web:1", "docker.io/library/web:1"]
+        );
         assert_eq!(candidates("a.b/c"), ["a.b/c:latest"]);
     }
 

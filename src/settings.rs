@@ -153,7 +153,10 @@ fn load(path: &Path) -> Result<File, Failure> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
         Err(error) => {
-            return Err(Failure::new(USAGE, format!("read {}: {error}", path.display())));
+            return Err(Failure::new(
+                USAGE,
+                format!("read {}: {error}", path.display()),
+            ));
         }
     };
     toml::from_str(&text)
@@ -165,7 +168,9 @@ fn parse_method(text: &str) -> Result<Method, Failure> {
         "auto" => Ok(Method::Auto),
         "erofs" => Ok(Method::Erofs),
         "checkout" => Ok(Method::Checkout),
-        other => Err(Failure::new(USAGE, format!("no such way to mount a tree: {other:?}"))
-            .hint("auto, erofs or checkout")),
+        other => Err(
+            Failure::new(USAGE, format!("no such way to mount a tree: {other:?}"))
+                .hint("auto, erofs or checkout"),
+        ),
     }
 }

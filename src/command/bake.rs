@@ -72,7 +72,10 @@ pub(super) fn read_lock(path: &Path) -> Result<Lock, Failure> {
 }
 
 fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(".racker-lock")
@@ -104,8 +107,11 @@ pub fn bake_chain(
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let chains: Vec<Chain> =
-        args.recipes.iter().map(|name| load(name, &args.set)).collect::<Result<_, _>>()?;
+    let chains: Vec<Chain> = args
+        .recipes
+        .iter()
+        .map(|name| load(name, &args.set))
+        .collect::<Result<_, _>>()?;
     if args.lock.is_some() && chains.len() > 1 {
         return Err(Failure::new(USAGE, "--lock goes with one recipe"));
     }
@@ -124,10 +130,14 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             vec![bake(chain)]
         } else {
             std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    chains.iter().map(|chain| scope.spawn(|| bake(chain))).collect();
+                let threads: Vec<_> = chains
+                    .iter()
+                    .map(|chain| scope.spawn(|| bake(chain)))
+                    .collect();
                 let joined = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-                joined.map(|r| r.unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
+                joined
+                    .map(|r| r.unwrap_or_else(|p| std::panic::resume_unwind(p)))
+                    .collect()
             })
         };
         report(context, results, args.json)

@@ -43,9 +43,24 @@ enum State {
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let all = vec![
         root(),
-        program(nspawn::PROGRAM, "systemd-container", "running and baking", State::Missing),
-        program("mmdebstrap", "mmdebstrap", "`from = { bootstrap = ... }`", State::Weak),
-        program("nsenter", "util-linux", "`from = { bootstrap = ... }`", State::Weak),
+        program(
+            nspawn::PROGRAM,
+            "systemd-container",
+            "running and baking",
+            State::Missing,
+        ),
+        program(
+            "mmdebstrap",
+            "mmdebstrap",
+            "`from = { bootstrap = ... }`",
+            State::Weak,
+        ),
+        program(
+            "nsenter",
+            "util-linux",
+            "`from = { bootstrap = ... }`",
+            State::Weak,
+        ),
         kernel(),
         file_system("overlay", State::Missing, "checkouts and snapshots"),
         file_system("erofs", State::Weak, "mounting trees without a checkout"),
@@ -80,11 +95,21 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
 }
 
 fn good(thing: &'static str, found: impl Into<String>) -> Finding {
-    Finding { thing, state: State::Good, found: found.into(), mend: None }
+    Finding {
+        thing,
+        state: State::Good,
+        found: found.into(),
+        mend: None,
+    }
 }
 
 fn bad(thing: &'static str, state: State, found: String, mend: &str) -> Finding {
-    Finding { thing, state, found, mend: Some(mend.to_owned()).filter(|mend| !mend.is_empty()) }
+    Finding {
+        thing,
+        state,
+        found,
+        mend: Some(mend.to_owned()).filter(|mend| !mend.is_empty()),
+    }
 }
 
 fn root() -> Finding {
@@ -111,8 +136,13 @@ fn program(name: &'static str, package: &str, used_for: &str, state: State) -> F
 }
 
 fn kernel() -> Finding {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let release = rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned();
+    let mut numbers = release
+        .split(['.', '-'])
+        .map(|part| part.parse::<u32>().unwrap_or(0));
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     match version {
         (6, 12..) | (7.., _) => good("kernel", release),
@@ -133,14 +163,21 @@ fn kernel() -> Finding {
 
 fn file_system(name: &'static str, state: State, used_for: &str) -> Finding {
     let known = || {
-        fs::read_to_string("/proc/filesystems")
-            .is_ok_and(|text| text.lines().any(|line| line.split_whitespace().last() == Some(name)))
+        fs::read_to_string("/proc/filesystems").is_ok_and(|text| {
+            text.lines()
+                .any(|line| line.split_whitespace().last() == Some(name))
+        })
     };
     // A module may only need to be asked for.
     if known() || (Command::new("modprobe").arg(name).output().is_ok() && known()) {
         return good(name, "in the kernel");
     }
-    bad(name, state, format!("not in the kernel; needed for {used_for}"), &format!("modprobe {name}"))
+    bad(
+        name,
+        state,
+        format!("not in the kernel; needed for {used_for}"),
+        &format!("modprobe {name}"),
+    )
 }
 
 fn cgroups() -> Finding {
@@ -156,7 +193,10 @@ fn cgroups() -> Finding {
 }
 
 fn user_namespaces() -> Finding {
-    match user_namespace(IdMap { base: 524_288, count: 65536 }) {
+    match user_namespace(IdMap {
+        base: 524_288,
+        count: 65536,
+    }) {
         Ok(_) => good("user namespaces", "can be made"),
         Err(error) => bad(
             "user namespaces",
@@ -173,7 +213,10 @@ fn subordinate_ids() -> Finding {
         .filter_map(|path| fs::read_to_string(path).ok())
         .flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
         .filter(|line| {
-            let mut fields = line.split(':').skip(1).map(|f| f.parse::<u64>().unwrap_or(0));
+            let mut fields = line
+                .split(':')
+                .skip(1)
+                .map(|f| f.parse::<u64>().unwrap_or(0));
             let (first, count) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
             first < 524_288 + 1024 * 65536 && first + count > 524_288
         })
@@ -190,13 +233,21 @@ fn subordinate_ids() -> Finding {
 }
 
 fn disk(store: &Path) -> Finding {
-    let there = store.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let there = store
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("/"));
     match rustix::fs::statvfs(there) {
         Ok(stat) => {
             let free = stat.f_bavail * stat.f_frsize;
             let found = format!("{} free for {}", size(free), store.display());
             if free < 2 << 30 {
-                bad("disk", State::Weak, found, "--store DIR or RACKER_STORE names another place")
+                bad(
+                    "disk",
+                    State::Weak,
+                    found,
+                    "--store DIR or RACKER_STORE names another place",
+                )
             } else {
                 good("disk", found)
             }

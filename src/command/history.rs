@@ -22,7 +22,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     let mut table = Table::new(["TREE", "STEP KEY", "SIZE", "CREATED BY"]);
     for layer in image.layers.iter().rev() {
-        let key = layer.step_key.map_or_else(|| "-".into(), |key| key.to_string()[..12].to_owned());
+        let key = layer
+            .step_key
+            .map_or_else(|| "-".into(), |key| key.to_string()[..12].to_owned());
         let impure = if layer.impure { " (impure)" } else { "" };
         table.row([
             layer.tree.to_string()[..12].to_owned(),

@@ -35,8 +35,11 @@ pub(super) fn document(image: &Image) -> Value {
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let _ = args.json;
     let store = context.store()?;
-    let found =
-        args.images.iter().map(|name| image::need(&store, name)).collect::<Result<Vec<_>, _>>()?;
+    let found = args
+        .images
+        .iter()
+        .map(|name| image::need(&store, name))
+        .collect::<Result<Vec<_>, _>>()?;
     let documents: Vec<Value> = found.iter().map(document).collect();
     context.ui.json(&documents)?;
     Ok(0)

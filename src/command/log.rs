@@ -28,11 +28,13 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     };
     let path = store.log_path(&id);
     if args.json {
-        context.ui.json(&serde_json::json!({ "step": step, "log": id, "path": path }))?;
+        context
+            .ui
+            .json(&serde_json::json!({ "step": step, "log": id, "path": path }))?;
         return Ok(0);
     }
-    let mut file = File::open(&path)
-        .map_err(|error| failed(format!("read {}: {error}", path.display())))?;
+    let mut file =
+        File::open(&path).map_err(|error| failed(format!("read {}: {error}", path.display())))?;
     io::copy(&mut file, &mut io::stdout().lock())
         .map_err(|error| failed(format!("write output: {error}")))?;
     Ok(0)
@@ -46,7 +48,10 @@ fn find(store: &Store, what: &str) -> Result<Option<(String, String)>, Failure> 
     let steps: Vec<(String, usize)> = match bake::load(what, &[]) {
         Ok(chain) => {
             let plan = Plan::new(&chain);
-            plan.steps.into_iter().map(|step| (step.recipe, step.place)).collect()
+            plan.steps
+                .into_iter()
+                .map(|step| (step.recipe, step.place))
+                .collect()
         }
         Err(_) => (0..=64).map(|place| (what.to_owned(), place)).collect(),
     };
@@ -67,6 +72,10 @@ fn step(what: &str) -> Option<(&str, usize)> {
 }
 
 fn newest(store: &Store, recipe: &str, place: usize) -> Result<Option<(String, String)>, Failure> {
-    let id = if place == 0 { format!("{recipe}/bootstrap") } else { format!("{recipe}/{place}") };
+    let id = if place == 0 {
+        format!("{recipe}/bootstrap")
+    } else {
+        format!("{recipe}/{place}")
+    };
     Ok(realise::last_log(store, recipe, place)?.map(|log| (id, log)))
 }

@@ -28,7 +28,12 @@ use crate::ui::{Ui, Verbosity};
 
 /// Bakes operating-system images from recipes, and runs them.
 #[derive(Debug, Parser)]
-#[command(name = "racker", version, max_term_width = 100, infer_subcommands = false)]
+#[command(
+    name = "racker",
+    version,
+    max_term_width = 100,
+    infer_subcommands = false
+)]
 struct Cli {
     /// Directory of the store [default: /var/lib/racker]
     #[arg(long, global = true, value_name = "DIR")]
@@ -85,6 +90,7 @@ enum Verb {
 struct Context {
     ui: Ui,
     settings: Settings,
+    start: std::time::Instant,
 }
 
 /// Parses the command line and does what it says; racker's exit code.
@@ -107,6 +113,7 @@ pub fn main() -> u8 {
         (_, true, _) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
+    let start = std::time::Instant::now();
     let ui = Ui::new(verbosity);
     let options = settings::Options {
         store: cli.store,
@@ -115,7 +122,11 @@ pub fn main() -> u8 {
     };
     let own_code = matches!(cli.verb, Verb::Run(_)).then_some(RUN_FAILED);
     let result = Settings::read(options).and_then(|settings| {
-        let context = Context { ui, settings };
+        let context = Context {
+            ui,
+            settings,
+            start,
+        };
         match cli.verb {
             Verb::Bake(args) => bake::run(&context, args),
             Verb::Plan(args) => plan::run(&context, args),
@@ -155,6 +166,12 @@ impl Context {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Says when something was reached, to who wants to know everything.
+    fn phase(&self, what: &str) {
+        let milliseconds = self.start.elapsed().as_secs_f64() * 1000.0;
+        self.ui.debug(format!("{milliseconds:8.1} ms  {what}"));
     }
 
     fn registries(&self) -> Result<Registries, Failure> {

@@ -46,7 +46,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             _ => "to do".to_owned(),
         };
         let impure = if prospect.impure { " (impure)" } else { "" };
-        let key = prospect.key.map_or_else(|| "-".into(), |key| key.to_string()[..12].to_owned());
+        let key = prospect
+            .key
+            .map_or_else(|| "-".into(), |key| key.to_string()[..12].to_owned());
         table.row([
             prospect.number.to_string(),
             prospect.id.clone(),

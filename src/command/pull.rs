@@ -34,9 +34,13 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         let pulled = oci::pull(shop.store, &reference, &options)?;
         let name = reference.to_string();
         match pulled.status {
-            Status::UpToDate => context.ui.say(format!("Status: Image is up to date for {name}")),
+            Status::UpToDate => context
+                .ui
+                .say(format!("Status: Image is up to date for {name}")),
             Status::Downloaded => {
-                context.ui.say(format!("Status: Downloaded newer image for {name}"));
+                context
+                    .ui
+                    .say(format!("Status: Downloaded newer image for {name}"));
             }
         }
         if args.json {

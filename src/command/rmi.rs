@@ -16,8 +16,11 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let store = context.store()?;
-    let images =
-        args.images.iter().map(|name| image::need(&store, name)).collect::<Result<Vec<_>, _>>()?;
+    let images = args
+        .images
+        .iter()
+        .map(|name| image::need(&store, name))
+        .collect::<Result<Vec<_>, _>>()?;
     for image in &images {
         store.remove_image(&image.name)?;
         if !args.json {

@@ -89,10 +89,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             racker_store::Access::ReadOnly => Upper::Memory(1 << 30),
         };
         let snapshot = Snapshot::open(shop.store, image.tree, method, upper)?;
+        context.phase("snapshot mounted");
         let result = in_snapshot(context, &args, &image, &snapshot);
         let released = snapshot.release();
         let exit = result?;
         released?;
+        context.phase("all gone");
         Ok(exit.0)
     })
 }
@@ -103,16 +105,20 @@ fn in_snapshot(
     image: &Image,
     snapshot: &Snapshot,
 ) -> Result<Exit, Failure> {
-    let terminal =
-        args.tty && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let terminal = args.tty && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let process = process(args, &image.config["config"], snapshot, terminal)?;
     let console = if terminal {
         Console::Terminal
     } else {
-        Console::Pipes { stdin: args.interactive }
+        Console::Pipes {
+            stdin: args.interactive,
+        }
     };
-    let hostname =
-        args.hostname.as_deref().or(args.name.as_deref()).unwrap_or(snapshot.slot().id());
+    let hostname = args
+        .hostname
+        .as_deref()
+        .or(args.name.as_deref())
+        .unwrap_or(snapshot.slot().id());
     let options = direct::Options {
         hostname,
         network: match args.network {
@@ -122,19 +128,24 @@ fn in_snapshot(
         binds: &[],
         timeout: None,
         forward_signals: true,
+        phase: &|what| context.phase(what),
     };
     let init = match args.systemd {
         Systemd::False => None,
         Systemd::Auto | Systemd::Always => snapshot.root()?.init(),
     };
     if init.is_none() && args.systemd == Systemd::Always {
-        return Err(Failure::new(RUN_FAILED, format!("{} has no systemd", args.image))
-            .hint("add it in a recipe: packages = [\"systemd\"]")
-            .hint("--systemd=false runs the command without"));
+        return Err(
+            Failure::new(RUN_FAILED, format!("{} has no systemd", args.image))
+                .hint("add it in a recipe: packages = [\"systemd\"]")
+                .hint("--systemd=false runs the command without"),
+        );
     }
     let result = match init {
         Some(init) => {
-            context.ui.detail(format!("booting systemd {}", init.version));
+            context
+                .ui
+                .detail(format!("booting systemd {}", init.version));
             booted::run(snapshot, &init, &process, console, &options)
         }
         None => direct::run(snapshot, &process, console, &options).map(|outcome| match outcome {
@@ -161,7 +172,10 @@ fn process(
     let argv = argv(args, config)?;
     let mut env: Vec<(String, String)> = strings(&config["Env"])
         .into_iter()
-        .filter_map(|line| line.split_once('=').map(|(n, v)| (n.to_owned(), v.to_owned())))
+        .filter_map(|line| {
+            line.split_once('=')
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
+        })
         .collect();
     if terminal {
         let term = caller_variable("TERM").unwrap_or_else(|| "xterm".into());
@@ -178,17 +192,30 @@ fn process(
     let text = |key: &str| config[key].as_str().filter(|it| !it.is_empty());
     let user = args.user.as_deref().or(text("User")).unwrap_or_default();
     let user = users::find(user, &file("/etc/passwd"), &file("/etc/group"))?;
-    let directory = args.workdir.as_deref().or(text("WorkingDir")).unwrap_or("/");
+    let directory = args
+        .workdir
+        .as_deref()
+        .or(text("WorkingDir"))
+        .unwrap_or("/");
     if !directory.starts_with('/') {
         return Err(Failure::new(
             RUN_FAILED,
             format!("the working directory {directory:?} is not an absolute path"),
         ));
     }
-    root.make_directories(directory, snapshot.slot().ids().base).map_err(|error| {
-        Failure::new(RUN_FAILED, format!("make the working directory {directory}: {error}"))
-    })?;
-    Ok(Process { argv, env, user, directory: directory.to_owned() })
+    root.make_directories(directory, snapshot.slot().ids().base)
+        .map_err(|error| {
+            Failure::new(
+                RUN_FAILED,
+                format!("make the working directory {directory}: {error}"),
+            )
+        })?;
+    Ok(Process {
+        argv,
+        env,
+        user,
+        directory: directory.to_owned(),
+    })
 }
 
 /// Entrypoint and command, as docker combines them: an entrypoint given as an option takes the
@@ -213,7 +240,10 @@ fn argv(args: &Args, config: &Value) -> Result<Vec<String>, Failure> {
 
 fn strings(value: &Value) -> Vec<String> {
     let list = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    list.iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]
@@ -237,9 +267,15 @@ mod tests {
     fn entrypoint_and_command_combine_like_dockers() {
         let config = json!({ "Entrypoint": ["/entry", "-x"], "Cmd": ["serve"] });
         assert_eq!(argv_of(&["img"], &config), ["/entry", "-x", "serve"]);
-        assert_eq!(argv_of(&["img", "sh", "-c", "a b"], &config), ["/entry", "-x", "sh", "-c", "a b"]);
+        assert_eq!(
+            argv_of(&["img", "sh", "-c", "a b"], &config),
+            ["/entry", "-x", "sh", "-c", "a b"]
+        );
         assert_eq!(argv_of(&["--entrypoint", "ls", "img"], &config), ["ls"]);
-        assert_eq!(argv_of(&["--entrypoint", "ls", "img", "-l"], &config), ["ls", "-l"]);
+        assert_eq!(
+            argv_of(&["--entrypoint", "ls", "img", "-l"], &config),
+            ["ls", "-l"]
+        );
         assert_eq!(argv_of(&["--entrypoint", "", "img", "sh"], &config), ["sh"]);
     }
 

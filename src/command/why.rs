@@ -14,7 +14,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     for prospect in &all {
         let impure = if prospect.impure { " (impure)" } else { "" };
-        context.ui.data(format!("{}: {}{impure}", prospect.id, prospect.summary))?;
+        context
+            .ui
+            .data(format!("{}: {}{impure}", prospect.id, prospect.summary))?;
         for line in prospect.why.to_string().lines() {
             context.ui.data(format!("    {line}"))?;
         }

@@ -45,8 +45,28 @@ pub fn arguments(interactive: bool) -> Vec<String> {
     arguments
 }
 
+/// Generators of units that a container has no use for: disks, consoles, updates at boot. Each is a
+/// program that init runs and waits for before anything else. Source: `systemd.generator(7)`.
+pub const SKIPPED_GENERATORS: [&str; 9] = [
+    "lvm2-activation-generator",
+    "systemd-bless-boot-generator",
+    "systemd-cryptsetup-generator",
+    "systemd-getty-generator",
+    "systemd-gpt-auto-generator",
+    "systemd-hibernate-resume-generator",
+    "systemd-integritysetup-generator",
+    "systemd-system-update-generator",
+    "systemd-veritysetup-generator",
+];
+
+/// Where links to `/dev/null` switch generators off. (`/run/systemd` would be looked at too, but
+/// must be made by init itself.)
+pub const GENERATORS: &str = "/etc/systemd/system-generators";
+
 /// Environment of the guest's init. Without the first, systemd 253 and newer sleeps a second when
 /// more than five mounts happen in one; with another `TERM`, 258 and newer waits for an answer of
 /// the terminal.
-pub const ENVIRONMENT: [(&str, &str); 2] =
-    [("SYSTEMD_DEFAULT_MOUNT_RATE_LIMIT_BURST", "10000"), ("TERM", "dumb")];
+pub const ENVIRONMENT: [(&str, &str); 2] = [
+    ("SYSTEMD_DEFAULT_MOUNT_RATE_LIMIT_BURST", "10000"),
+    ("TERM", "dumb"),
+];

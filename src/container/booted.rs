@@ -3,11 +3,12 @@
 //! Nothing waits for the whole boot. The unit is asked for as soon as the guest's PID 1 listens;
 //! systemd itself starts it once `basic.target` is reached, while the rest boots on.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::Stdio;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -17,10 +18,10 @@ use zbus::{Fd, Variant};
 use super::bus::{Bus, Properties, UnitEnd};
 use super::direct::Options;
 use super::launch::{Launched, launch, tail};
-use super::nspawn::{Invocation, Payload};
+use super::nspawn::{Bind, Invocation, Payload};
 use super::root::{Found, Init};
 use super::terminal::{Raw, Terminal};
-use super::{Console, Error, Exit, Process, Snapshot, notify, relay, signals};
+use super::{Console, Error, Exit, Process, Snapshot, boot, notify, relay, signals};
 use crate::sys;
 
 /// How long the guest's PID 1 may take to listen.
@@ -41,18 +42,23 @@ pub fn run(
 ) -> Result<Exit, Error> {
     let command = find(snapshot, process)?;
     let log = snapshot.slot().directory().join("console.log");
-    let nspawn = boot(snapshot, options, &log)?;
+    let nspawn = start(snapshot, options, &log)?;
     let deadline = Instant::now() + BOOT_TIMEOUT;
     let Some(leader) = nspawn.leader(Some(deadline))? else {
         return Err(Error::Nspawn(tail(&log, 10)));
     };
+    (options.phase)("first process runs");
     let mut bus = connect(&nspawn, leader, deadline, &log)?;
+    (options.phase)("init answers");
     if options.forward_signals {
         forward(&bus, snapshot)?;
     }
     let properties = properties(&command, init, process);
     let end = match console {
-        Console::Terminal => in_terminal(&mut bus, leader, properties)?,
+        Console::Terminal => {
+            let owner = snapshot.slot().ids().base + process.user.uid;
+            in_terminal(&mut bus, leader, owner, properties)?
+        }
         Console::Pipes { stdin } => {
             let connected = relay::own_streams(&process.user, snapshot.slot().ids(), stdin);
             with_pipes(&mut bus, snapshot, connected, properties)?
@@ -62,13 +68,14 @@ pub fn run(
             with_pipes(&mut bus, snapshot, connected, properties)?
         }
     };
+    (options.phase)("command ended");
     match end {
         UnitEnd::Exited(exit) => Ok(exit),
         // 203 is systemd's code for a failed execve, of an existing file as `find` made sure.
         UnitEnd::NotStarted(203) => Err(Error::CommandDenied(process.argv[0].clone())),
-        UnitEnd::NotStarted(status) => {
-            Err(Error::Bus(format!("systemd could not start it (status {status}, systemd.exec(5))")))
-        }
+        UnitEnd::NotStarted(status) => Err(Error::Bus(format!(
+            "systemd could not start it (status {status}, systemd.exec(5))"
+        ))),
         UnitEnd::GuestEnded => Ok(Exit(137)),
     }
 }
@@ -76,26 +83,55 @@ pub fn run(
 fn find(snapshot: &Snapshot, process: &Process) -> Result<String, Error> {
     let name = &process.argv[0];
     let search = process.variable("PATH").unwrap_or(super::process::PATH);
-    match snapshot.root()?.find_command(name, search, &process.directory) {
+    match snapshot
+        .root()?
+        .find_command(name, search, &process.directory)
+    {
         Found::At(path) => Ok(path),
         Found::NotExecutable => Err(Error::CommandDenied(name.clone())),
         Found::Missing => Err(Error::CommandNotFound(name.clone())),
     }
 }
 
-fn boot(snapshot: &Snapshot, options: &Options<'_>, log: &PathBuf) -> Result<Launched, Error> {
+fn start(snapshot: &Snapshot, options: &Options<'_>, log: &PathBuf) -> Result<Launched, Error> {
+    let mut binds = options.binds.to_vec();
+    // An image that has generators there of its own keeps them.
+    if snapshot.root()?.mode(boot::GENERATORS).is_none() {
+        binds.push(skip_generators(snapshot).map_err(Error::io("write to the run directory"))?);
+    }
     let invocation = Invocation {
         root: snapshot.root_path(),
         id: snapshot.slot().id(),
         hostname: options.hostname,
         ids: snapshot.slot().ids(),
         network: options.network,
-        binds: options.binds,
+        binds: &binds,
         payload: Payload::Boot,
     };
     let output = File::create(log).map_err(Error::io("create the console log"))?;
-    let errors = output.try_clone().map_err(Error::io("duplicate a descriptor"))?;
-    launch(snapshot, &invocation, [Stdio::null(), output.into(), errors.into()], true)
+    let errors = output
+        .try_clone()
+        .map_err(Error::io("duplicate a descriptor"))?;
+    launch(
+        snapshot,
+        &invocation,
+        [Stdio::null(), output.into(), errors.into()],
+        true,
+    )
+}
+
+/// A directory that switches generators off, and where it belongs.
+fn skip_generators(snapshot: &Snapshot) -> io::Result<Bind> {
+    let source = snapshot.slot().directory().join("generators");
+    fs::create_dir(&source)?;
+    for name in boot::SKIPPED_GENERATORS {
+        symlink("/dev/null", source.join(name))?;
+    }
+    Ok(Bind {
+        source,
+        target: boot::GENERATORS.into(),
+        writable: false,
+    })
 }
 
 /// Waits for PID 1's private socket to appear, and connects.
@@ -103,11 +139,15 @@ fn connect(nspawn: &Launched, leader: u32, deadline: Instant, log: &PathBuf) -> 
     let stream = wait_for_socket(nspawn, leader, deadline).map_err(|error| {
         let console = tail(log, 10);
         match error.kind() {
-            io::ErrorKind::TimedOut => {
-                Error::BootTimeout { seconds: BOOT_TIMEOUT.as_secs(), console }
-            }
+            io::ErrorKind::TimedOut => Error::BootTimeout {
+                seconds: BOOT_TIMEOUT.as_secs(),
+                console,
+            },
             io::ErrorKind::UnexpectedEof => Error::BootDied { console },
-            _ => Error::Io { action: "reach the container's init".into(), source: error },
+            _ => Error::Io {
+                action: "reach the container's init".into(),
+                source: error,
+            },
         }
     })?;
     Bus::open(stream)
@@ -141,7 +181,11 @@ fn wait_for_socket(
         // Between bind and listen nothing is created, so a refused connection is tried again soon.
         let refused = watching_inner && socket.symlink_metadata().is_ok();
         let soon = Instant::now() + Duration::from_millis(1);
-        let until = if refused { soon.min(deadline) } else { deadline };
+        let until = if refused {
+            soon.min(deadline)
+        } else {
+            deadline
+        };
         let mut fds = [
             PollFd::new(&watch, PollFlags::IN),
             PollFd::from_borrowed_fd(nspawn.process().as_fd(), PollFlags::IN),
@@ -158,21 +202,21 @@ fn wait_for_socket(
 }
 
 fn not_yet(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
 }
 
 fn forward(bus: &Bus, snapshot: &Snapshot) -> Result<(), Error> {
     let signal = bus.signaller()?;
     let name = format!("racker-{}", snapshot.slot().id());
-    signals::forward(
-        signal,
-        move || {
-            if let Ok(hierarchy) = super::cgroup::hierarchy() {
-                let cgroup = super::cgroup::Cgroup::existing(hierarchy, name.clone());
-                let _ = cgroup.kill(Duration::from_secs(5));
-            }
-        },
-    )
+    signals::forward(signal, move || {
+        if let Ok(hierarchy) = super::cgroup::hierarchy() {
+            let cgroup = super::cgroup::Cgroup::existing(hierarchy, name.clone());
+            let _ = cgroup.kill(Duration::from_secs(5));
+        }
+    })
     .map_err(Error::io("take signals"))
 }
 
@@ -180,9 +224,16 @@ fn forward(bus: &Bus, snapshot: &Snapshot) -> Result<(), Error> {
 fn properties(command: &str, init: &Init, process: &Process) -> Properties {
     // systemd would replace `$NAME` in arguments; `$$` stands for one `$`.
     let argv: Vec<String> = process.argv.iter().map(|a| a.replace('$', "$$")).collect();
-    let environment: Vec<String> =
-        process.environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let kind = if init.version >= TYPE_EXEC { "exec" } else { "simple" };
+    let environment: Vec<String> = process
+        .environment()
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let kind = if init.version >= TYPE_EXEC {
+        "exec"
+    } else {
+        "simple"
+    };
     let mut all: Properties = vec![
         ("Description".into(), "command given to racker run".into()),
         ("Type".into(), kind.into()),
@@ -192,12 +243,20 @@ fn properties(command: &str, init: &Init, process: &Process) -> Properties {
         ("KillMode".into(), "mixed".into()),
         ("WorkingDirectory".into(), process.directory.clone().into()),
         ("Environment".into(), environment.into()),
-        ("ExecStart".into(), vec![(command.to_owned(), argv, false)].into()),
+        (
+            "ExecStart".into(),
+            vec![(command.to_owned(), argv, false)].into(),
+        ),
     ];
     if process.user.uid != 0 || process.user.gid != 0 {
         all.push(("User".into(), process.user.uid.to_string().into()));
         all.push(("Group".into(), process.user.gid.to_string().into()));
-        let groups: Vec<String> = process.user.groups.iter().map(ToString::to_string).collect();
+        let groups: Vec<String> = process
+            .user
+            .groups
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         all.push(("SupplementaryGroups".into(), groups.into()));
     }
     all
@@ -224,8 +283,14 @@ fn with_pipes(
     Ok(end)
 }
 
-fn in_terminal(bus: &mut Bus, leader: u32, mut properties: Properties) -> Result<UnitEnd, Error> {
-    let terminal = Terminal::open(leader).map_err(Error::io("open a terminal in the container"))?;
+fn in_terminal(
+    bus: &mut Bus,
+    leader: u32,
+    owner: u32,
+    mut properties: Properties,
+) -> Result<UnitEnd, Error> {
+    let terminal =
+        Terminal::open(leader, owner).map_err(Error::io("open a terminal in the container"))?;
     for stream in ["StandardInput", "StandardOutput", "StandardError"] {
         properties.push((stream.into(), "tty".into()));
     }

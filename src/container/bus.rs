@@ -24,6 +24,9 @@ const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const UNIT: &str = "racker.service";
 const UNIT_PATH: &str = "/org/freedesktop/systemd1/unit/racker_2eservice";
 
+/// The exit codes of systemd's own between fork and execve. Source: `systemd.exec(5)`.
+const OWN_STATUS: std::ops::RangeInclusive<i32> = 200..=245;
+
 /// Properties of a transient unit.
 pub(super) type Properties = Vec<(String, Variant<'static>)>;
 
@@ -76,7 +79,10 @@ impl Bus {
             if header.reply_serial() == Some(call) {
                 job = Some(reply(&message)?);
             }
-            let member = header.member().map(|name| name.as_str()).unwrap_or_default();
+            let member = header
+                .member()
+                .map(|name| name.as_str())
+                .unwrap_or_default();
             if member == "JobRemoved" {
                 let (_, path, _, result): (u32, OwnedObjectPath, String, String) =
                     message.body().deserialize().map_err(bus_error)?;
@@ -114,10 +120,13 @@ impl Bus {
             }
         };
         let number = |name: &str| {
-            all.get(name).and_then(|value| i32::try_from(value).ok()).unwrap_or_default()
+            all.get(name)
+                .and_then(|value| i32::try_from(value).ok())
+                .unwrap_or_default()
         };
         let (code, status) = (number("ExecMainCode"), number("ExecMainStatus"));
-        if !started && code == libc::CLD_EXITED {
+        // systemd may see the end of a command that fails at once before it sees that it was started.
+        if !started && code == libc::CLD_EXITED && OWN_STATUS.contains(&status) {
             return Ok(UnitEnd::NotStarted(status));
         }
         let exit = match code {
@@ -128,7 +137,13 @@ impl Bus {
         Ok(UnitEnd::Exited(Exit(u8::try_from(exit).unwrap_or(255))))
     }
 
-    fn call<B>(&self, path: &str, interface: &str, member: &str, body: &B) -> Result<NonZeroU32, Error>
+    fn call<B>(
+        &self,
+        path: &str,
+        interface: &str,
+        member: &str,
+        body: &B,
+    ) -> Result<NonZeroU32, Error>
     where
         B: Serialize + DynamicType,
     {
@@ -156,7 +171,10 @@ impl Bus {
 }
 
 fn ended(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+    )
 }
 
 /// The value of a reply, or its error.

@@ -16,8 +16,17 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 pub fn hierarchy() -> io::Result<OwnedFd> {
     let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_create(&context)?;
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
-    Ok(openat(&mount, ".", OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+    let mount = fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )?;
+    Ok(openat(
+        &mount,
+        ".",
+        OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?)
 }
 
 /// One control group below the hierarchy's root.
@@ -32,7 +41,10 @@ impl Cgroup {
     pub fn create(name: &str) -> io::Result<Self> {
         let hierarchy = hierarchy()?;
         mkdirat(&hierarchy, name, Mode::from_raw_mode(0o755))?;
-        Ok(Self { hierarchy, name: name.to_owned() })
+        Ok(Self {
+            hierarchy,
+            name: name.to_owned(),
+        })
     }
 
     /// The group `name` below `hierarchy`, which may be gone.
@@ -52,7 +64,12 @@ impl Cgroup {
 
     fn file(&self, name: &str, flags: OFlags) -> io::Result<OwnedFd> {
         let path = format!("{}/{name}", self.name);
-        Ok(openat(&self.hierarchy, path, flags | OFlags::CLOEXEC, Mode::empty())?)
+        Ok(openat(
+            &self.hierarchy,
+            path,
+            flags | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?)
     }
 
     /// Kills every process of the group and of those below it, and waits until they are gone.
@@ -101,8 +118,12 @@ fn gone(error: &io::Error) -> bool {
 }
 
 fn remove_below(parent: BorrowedFd<'_>, name: &str) -> io::Result<()> {
-    let directory =
-        openat(parent, name, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    let directory = openat(
+        parent,
+        name,
+        OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW,
+        Mode::empty(),
+    )?;
     for entry in Dir::read_from(&directory)? {
         let entry = entry?;
         let child = entry.file_name().to_string_lossy();

@@ -10,7 +10,7 @@ use super::nspawn::{Bind, Invocation, Network, Payload};
 use super::{Console, Error, Exit, Process, Snapshot, relay, signals};
 
 /// What else a container has.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options<'a> {
     /// Its host name.
     pub hostname: &'a str,
@@ -22,6 +22,18 @@ pub struct Options<'a> {
     pub timeout: Option<Duration>,
     /// Whether racker's signals are the command's.
     pub forward_signals: bool,
+    /// Told when the container has come further, for who wants to know where time goes.
+    pub phase: &'a dyn Fn(&str),
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("hostname", &self.hostname)
+            .field("network", &self.network)
+            .field("binds", &self.binds)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How it went.
@@ -54,7 +66,11 @@ pub fn run(
         ids: snapshot.slot().ids(),
         network: options.network,
         binds: options.binds,
-        payload: Payload::Direct { process, init: &init, terminal },
+        payload: Payload::Direct {
+            process,
+            init: &init,
+            terminal,
+        },
     };
     let ids = snapshot.slot().ids();
     let connected = match console {
@@ -66,15 +82,21 @@ pub fn run(
         None => ([Stdio::inherit(), Stdio::inherit(), Stdio::inherit()], None),
         Some(connected) => {
             let (ends, relay) = connected.map_err(Error::io("make pipes"))?;
-            ([ends.stdin.into(), ends.stdout.into(), ends.stderr.into()], Some(relay))
+            (
+                [ends.stdin.into(), ends.stdout.into(), ends.stderr.into()],
+                Some(relay),
+            )
         }
     };
     let mut nspawn = launch(snapshot, &invocation, streams, !terminal)?;
+    (options.phase)("systemd-nspawn started");
     let leader = nspawn.leader(deadline)?;
+    (options.phase)("first process runs");
     if let (Some(leader), true) = (leader, options.forward_signals) {
         forward(leader)?;
     }
     let code = nspawn.wait(deadline)?;
+    (options.phase)("command ended");
     if code.is_none() {
         snapshot.slot().kill()?;
         nspawn.wait(None)?;
@@ -96,8 +118,10 @@ fn forward(leader: u32) -> Result<(), Error> {
     let Ok(process) = pid(leader).and_then(|p| Ok(pidfd_open(p, PidfdFlags::empty())?)) else {
         return Ok(());
     };
-    let killer = process.try_clone().map_err(Error::io("duplicate a descriptor"))?;
-    
+    let killer = process
+        .try_clone()
+        .map_err(Error::io("duplicate a descriptor"))?;
+
     signals::forward(
         move |number| {
             if let Some(signal) = Signal::from_named_raw(number) {

@@ -69,7 +69,10 @@ impl Error {
     /// Wraps an I/O error with what was being done.
     pub fn io<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
         let action = action.into();
-        move |source| Self::Io { action, source: source.into() }
+        move |source| Self::Io {
+            action,
+            source: source.into(),
+        }
     }
 
     /// What the user can do about it, one line each.
@@ -80,8 +83,10 @@ impl Error {
             }
             Self::NotRoot => vec!["run it with sudo".into()],
             Self::BootTimeout { console, .. } | Self::BootDied { console } => {
-                let mut hints: Vec<String> =
-                    console.lines().map(|line| format!("console: {line}")).collect();
+                let mut hints: Vec<String> = console
+                    .lines()
+                    .map(|line| format!("console: {line}"))
+                    .collect();
                 hints.push("try --systemd=false to run the command without an init".into());
                 hints
             }

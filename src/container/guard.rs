@@ -50,7 +50,11 @@ impl Record {
         let mut text = Vec::new();
         block.rewind()?;
         block.read_to_end(&mut text)?;
-        Ok(if text.is_empty() { None } else { serde_json::from_slice(&text).ok() })
+        Ok(if text.is_empty() {
+            None
+        } else {
+            serde_json::from_slice(&text).ok()
+        })
     }
 
     /// Ends the container and removes what it left, then empties the record.
@@ -91,7 +95,10 @@ impl Guard {
             .stderr(Stdio::from(block.try_clone()?))
             .process_group(0)
             .spawn()?;
-        Ok(Self { child, pipe: Some(writer) })
+        Ok(Self {
+            child,
+            pipe: Some(writer),
+        })
     }
 
     /// Has the guard clear up, and waits until it has.

@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::CWD;
-use rustix::mount::{
-    MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount,
-};
+use rustix::mount::{MoveMountFlags, OpenTreeFlags, UnmountFlags, move_mount, open_tree, unmount};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::launch::pid;
@@ -75,17 +73,33 @@ impl Workplace {
         bind_all(binds).map_err(Error::io("mount what the command needs"))?;
         let mut command = Command::new("nsenter");
         command
-            .arg(format!("--user=/proc/{}/fd/{}", std::process::id(), namespace.as_raw_fd()))
-            .args(["unshare", "--mount", "--pid", "--fork", "--net", "--ipc", "--uts"])
+            .arg(format!(
+                "--user=/proc/{}/fd/{}",
+                std::process::id(),
+                namespace.as_raw_fd()
+            ))
+            .args([
+                "unshare", "--mount", "--pid", "--fork", "--net", "--ipc", "--uts",
+            ])
             .args(["--mount-proc", "--kill-child"])
             .args(argv)
             .env_clear()
             .envs(env.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
             .stdin(Stdio::null())
-            .stdout(log.try_clone().map_err(Error::io("duplicate a descriptor"))?)
-            .stderr(log.try_clone().map_err(Error::io("duplicate a descriptor"))?);
-        let procs = self.slot.cgroup().procs().map_err(Error::io("open the cgroup"))?;
+            .stdout(
+                log.try_clone()
+                    .map_err(Error::io("duplicate a descriptor"))?,
+            )
+            .stderr(
+                log.try_clone()
+                    .map_err(Error::io("duplicate a descriptor"))?,
+            );
+        let procs = self
+            .slot
+            .cgroup()
+            .procs()
+            .map_err(Error::io("open the cgroup"))?;
         sys::enter_cgroup(&mut command, procs);
         let mut child = command.spawn().map_err(Error::io("start nsenter"))?;
         let process = pid(child.id())
@@ -115,12 +129,20 @@ fn bind_all(binds: &[Bind]) -> io::Result<()> {
         open_tree(CWD, path, flags | OpenTreeFlags::AT_RECURSIVE)
     };
     // The sources may lie below `/run` themselves.
-    let sources =
-        binds.iter().map(|bind| clone(&bind.source)).collect::<Result<Vec<_>, _>>()?;
+    let sources = binds
+        .iter()
+        .map(|bind| clone(&bind.source))
+        .collect::<Result<Vec<_>, _>>()?;
     tmpfs(Path::new("/run"), 16 << 20)?;
     for (bind, source) in binds.iter().zip(&sources) {
         fs::create_dir_all(&bind.target)?;
-        move_mount(source, "", CWD, &bind.target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        move_mount(
+            source,
+            "",
+            CWD,
+            &bind.target,
+            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+        )?;
     }
     Ok(())
 }

@@ -36,19 +36,30 @@ impl IdBlock {
             .map_err(Error::io(format!("create {}", directory.display())))?;
         for number in 0..BLOCKS {
             let path = directory.join(number.to_string());
-            if let Some(file) = lock(&path).map_err(Error::io(format!("lock {}", path.display())))? {
-                let map = IdMap { base: FIRST + number * COUNT, count: COUNT };
+            if let Some(file) =
+                lock(&path).map_err(Error::io(format!("lock {}", path.display())))?
+            {
+                let map = IdMap {
+                    base: FIRST + number * COUNT,
+                    count: COUNT,
+                };
                 return Ok(Self { map, file });
             }
         }
-        Err(Error::NoIds { directory: directory.to_owned() })
+        Err(Error::NoIds {
+            directory: directory.to_owned(),
+        })
     }
 }
 
 /// Opens and locks the block file at `path`; `None` where another process holds it.
 pub fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
     match rustix::io::retry_on_intr(|| flock(&file, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),

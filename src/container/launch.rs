@@ -61,16 +61,27 @@ pub(super) fn launch(
     if own_group {
         command.process_group(0);
     }
-    let procs = snapshot.slot().cgroup().procs().map_err(Error::io("open the cgroup"))?;
+    let procs = snapshot
+        .slot()
+        .cgroup()
+        .procs()
+        .map_err(Error::io("open the cgroup"))?;
     sys::enter_cgroup(&mut command, procs);
     let child = command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NspawnMissing,
-        _ => Error::Io { action: format!("start {PROGRAM}"), source },
+        _ => Error::Io {
+            action: format!("start {PROGRAM}"),
+            source,
+        },
     })?;
     let process = pid(child.id())
         .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))
         .map_err(Error::io("watch systemd-nspawn"))?;
-    Ok(Launched { child, process, notify })
+    Ok(Launched {
+        child,
+        process,
+        notify,
+    })
 }
 
 impl Launched {
@@ -91,19 +102,29 @@ impl Launched {
 
     /// Waits for nspawn's end; `None` where time ran out before.
     pub(super) fn wait(&mut self, deadline: Option<Instant>) -> Result<Option<i32>, Error> {
-        let mut fds = [PollFd::from_borrowed_fd(self.process.as_fd(), PollFlags::IN)];
-        let ended = notify::wait(&mut fds, deadline).map_err(Error::io("wait for the container"))?;
+        let mut fds = [PollFd::from_borrowed_fd(
+            self.process.as_fd(),
+            PollFlags::IN,
+        )];
+        let ended =
+            notify::wait(&mut fds, deadline).map_err(Error::io("wait for the container"))?;
         if !ended {
             return Ok(None);
         }
-        let status = self.child.wait().map_err(Error::io("wait for systemd-nspawn"))?;
+        let status = self
+            .child
+            .wait()
+            .map_err(Error::io("wait for systemd-nspawn"))?;
         Ok(Some(status.code().unwrap_or(137)))
     }
 }
 
 /// A pid as the system calls take it.
 pub(super) fn pid(number: u32) -> io::Result<Pid> {
-    i32::try_from(number).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    i32::try_from(number)
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// The last `count` lines of the file at `path`.

@@ -88,10 +88,17 @@ fn erofs(store: &Store, tree: TreeId, dir: &Path, namespace: &OwnedFd) -> io::Re
     let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", &image)?;
     fsconfig_create(&context)?;
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::MOUNT_ATTR_RDONLY)?;
+    let mount = fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::MOUNT_ATTR_RDONLY,
+    )?;
     let lower = place(with_id_map(mount, namespace.as_fd())?, dir.join("tree"))?;
     let objects = place(clone_mount(&store.objects())?, dir.join("objects"))?;
-    Ok(Lowers { layers: vec![lower], objects: Some(objects) })
+    Ok(Lowers {
+        layers: vec![lower],
+        objects: Some(objects),
+    })
 }
 
 fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &OwnedFd) -> Result<Lowers, Error> {
@@ -103,17 +110,30 @@ fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &OwnedFd) -> Result<Low
             .map_err(Error::io(format!("mount {}", path.display())))?;
         layers.push(mapped);
     }
-    Ok(Lowers { layers, objects: None })
+    Ok(Lowers {
+        layers,
+        objects: None,
+    })
 }
 
 fn clone_mount(path: &Path) -> io::Result<OwnedFd> {
-    Ok(open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)?)
+    Ok(open_tree(
+        CWD,
+        path,
+        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
+    )?)
 }
 
 /// Attaches a detached mount at a new directory.
 fn place(mount: OwnedFd, at: PathBuf) -> io::Result<PathBuf> {
     fs::create_dir_all(&at)?;
-    move_mount(&mount, "", CWD, &at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    move_mount(
+        &mount,
+        "",
+        CWD,
+        &at,
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )?;
     Ok(at)
 }
 
@@ -126,10 +146,15 @@ fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
     chown(&upper, Some(topmost.uid()), Some(topmost.gid()))?;
     fs::set_permissions(&upper, fs::Permissions::from_mode(topmost.mode() & 0o7777))?;
 
-    let mut lowerdir: Vec<String> =
-        lowers.layers.iter().map(|path| path.display().to_string()).collect();
+    let mut lowerdir: Vec<String> = lowers
+        .layers
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     if let Some(skeleton) = skeleton(&lowers.layers, layout)? {
-        lowerdir.push(skeleton.display().to_string());
+        // On top, because the kernel follows a file's redirect from the last layer alone. No name of
+        // it is in another layer, so the order shows nowhere.
+        lowerdir.insert(0, skeleton.display().to_string());
     }
     let mut lowerdir = lowerdir.join(":");
     if let Some(objects) = &lowers.objects {
@@ -144,7 +169,11 @@ fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
         fsconfig_set_flag(&context, "volatile")?;
     }
     fsconfig_create(&context)?;
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
+    let mount = fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )?;
     place(mount, layout.directory.join("root"))
 }
 
@@ -166,11 +195,15 @@ const SKELETON: [(&str, Option<&str>); 13] = [
     ("tmp", None),
 ];
 
-/// A lowest layer with the entries of [`SKELETON`] that no layer has; `None` where all are there.
+/// A layer with the entries of [`SKELETON`] that no layer has; `None` where all are there.
 fn skeleton(layers: &[PathBuf], layout: &Layout<'_>) -> io::Result<Option<PathBuf>> {
     let missing: Vec<_> = SKELETON
         .iter()
-        .filter(|(name, _)| !layers.iter().any(|l| l.join(name).symlink_metadata().is_ok()))
+        .filter(|(name, _)| {
+            !layers
+                .iter()
+                .any(|l| l.join(name).symlink_metadata().is_ok())
+        })
         .collect();
     if missing.is_empty() {
         return Ok(None);

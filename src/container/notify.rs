@@ -33,11 +33,7 @@ impl Notify {
     }
 
     /// Waits for the pid of the container's first process.
-    pub(super) fn leader(
-        &self,
-        process: &OwnedFd,
-        deadline: Option<Instant>,
-    ) -> io::Result<Heard> {
+    pub(super) fn leader(&self, process: &OwnedFd, deadline: Option<Instant>) -> io::Result<Heard> {
         loop {
             let mut buffer = [0; 4096];
             match self.0.recv(&mut buffer) {

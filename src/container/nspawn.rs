@@ -83,7 +83,10 @@ impl Invocation<'_> {
         push(format!("--directory={}", self.root.display()));
         push(format!("--machine=racker-{}", self.id));
         push(format!("--hostname={}", self.hostname));
-        push(format!("--private-users={}:{}", self.ids.base, self.ids.count));
+        push(format!(
+            "--private-users={}:{}",
+            self.ids.base, self.ids.count
+        ));
         // The lower layers are id-mapped already; nspawn would copy them all up.
         push("--private-users-ownership=off".into());
         push("--link-journal=no".into());
@@ -114,7 +117,11 @@ impl Invocation<'_> {
                 }
                 list.extend(boot::arguments(true).into_iter().map(OsString::from));
             }
-            Payload::Direct { process, init, terminal } => {
+            Payload::Direct {
+                process,
+                init,
+                terminal,
+            } => {
                 let guest_init = format!("{GUEST_DIRECTORY}-init");
                 push(format!(
                     "--console={}",
@@ -160,7 +167,10 @@ fn groups(list: &[u32]) -> String {
     if list.is_empty() {
         return "-".into();
     }
-    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    list.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// Escapes what `--bind=` takes as its own.
@@ -178,7 +188,10 @@ mod tests {
             root: Path::new("/run/racker/x/root"),
             id: "0123456789ab",
             hostname: "guest",
-            ids: IdMap { base: 524_288, count: 65536 },
+            ids: IdMap {
+                base: 524_288,
+                count: 65536,
+            },
             network: Network::None,
             binds,
             payload,
@@ -186,7 +199,11 @@ mod tests {
     }
 
     fn text(invocation: &Invocation<'_>) -> Vec<String> {
-        invocation.arguments().into_iter().map(|a| a.into_string().unwrap()).collect()
+        invocation
+            .arguments()
+            .into_iter()
+            .map(|a| a.into_string().unwrap())
+            .collect()
     }
 
     #[test]
@@ -208,12 +225,24 @@ mod tests {
         let process = Process {
             argv: vec!["ls".into(), "-l".into(), "a b".into(), "--help".into()],
             env: vec![("A".into(), "1".into()), ("A".into(), "x=y z".into())],
-            user: User { uid: 33, gid: 33, groups: vec![4, 110], home: "/var/www".into() },
+            user: User {
+                uid: 33,
+                gid: 33,
+                groups: vec![4, 110],
+                home: "/var/www".into(),
+            },
             directory: "/srv".into(),
         };
-        let payload =
-            Payload::Direct { process: &process, init: Path::new("/i"), terminal: false };
-        let binds = [Bind { source: "/a:b".into(), target: "/c".into(), writable: false }];
+        let payload = Payload::Direct {
+            process: &process,
+            init: Path::new("/i"),
+            terminal: false,
+        };
+        let binds = [Bind {
+            source: "/a:b".into(),
+            target: "/c".into(),
+            writable: false,
+        }];
         let all = text(&invocation(payload, &binds));
         assert_eq!(
             all[13..],

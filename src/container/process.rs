@@ -23,14 +23,20 @@ pub struct Process {
 impl Process {
     /// The value of the variable `name`.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.env.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.env
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The environment with `PATH` and `HOME` filled in, each name once.
     pub fn environment(&self) -> Vec<(String, String)> {
         let defaults = [("PATH", PATH), ("HOME", self.user.home.as_str())];
-        let mut all: std::collections::BTreeMap<String, String> =
-            defaults.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut all: std::collections::BTreeMap<String, String> = defaults
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         all.extend(self.env.iter().cloned());
         all.into_iter().collect()
     }

@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use rustix::fs::{Gid, Uid, fchown};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::sys::IdMap;
 use super::users::User;
+use crate::sys::IdMap;
 
 /// The command's ends of the pipes.
 #[derive(Debug)]
@@ -75,7 +75,16 @@ fn pipes(user: &User, ids: IdMap) -> io::Result<(Ends, OwnedFd, OwnedFd, OwnedFd
     let (stdin, input) = pipe()?;
     let (output, stdout) = pipe()?;
     let (errors, stderr) = pipe()?;
-    Ok((Ends { stdin, stdout, stderr }, input, output, errors))
+    Ok((
+        Ends {
+            stdin,
+            stdout,
+            stderr,
+        },
+        input,
+        output,
+        errors,
+    ))
 }
 
 /// A duplicate that no buffer delays.

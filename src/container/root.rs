@@ -9,8 +9,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, fstat, mkdirat, openat,
-    openat2,
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, fstat, mkdirat,
+    openat, openat2,
 };
 
 /// Most that is read of one file.
@@ -41,9 +41,19 @@ impl Root {
     pub fn file(&self, path: impl AsRef<Path>, flags: OFlags) -> io::Result<OwnedFd> {
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         // A fifo must not make us wait; openat2 takes no other flags beside O_PATH.
-        let wait = if flags.contains(OFlags::PATH) { OFlags::empty() } else { OFlags::NONBLOCK };
+        let wait = if flags.contains(OFlags::PATH) {
+            OFlags::empty()
+        } else {
+            OFlags::NONBLOCK
+        };
         let flags = flags | OFlags::CLOEXEC | wait;
-        Ok(openat2(&self.0, path.as_ref(), flags, Mode::empty(), resolve)?)
+        Ok(openat2(
+            &self.0,
+            path.as_ref(),
+            flags,
+            Mode::empty(),
+            resolve,
+        )?)
     }
 
     /// The text of the regular file at `path`, up to 4 MiB, bytes that are not UTF-8 replaced.
@@ -67,8 +77,13 @@ impl Root {
         let Ok(directory) = self.file(path, OFlags::RDONLY | OFlags::DIRECTORY) else {
             return Vec::new();
         };
-        let Ok(entries) = Dir::read_from(&directory) else { return Vec::new() };
-        entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+        let Ok(entries) = Dir::read_from(&directory) else {
+            return Vec::new();
+        };
+        entries
+            .flatten()
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect()
     }
 
     /// Makes the directory `path` and those that lead to it, where they are missing, owned by
@@ -80,7 +95,13 @@ impl Root {
             match mkdirat(&parent, name, Mode::from_raw_mode(0o755)) {
                 Ok(()) => {
                     let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
-                    chownat(&parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+                    chownat(
+                        &parent,
+                        name,
+                        Some(uid),
+                        Some(gid),
+                        AtFlags::SYMLINK_NOFOLLOW,
+                    )?;
                 }
                 Err(rustix::io::Errno::EXIST) => {}
                 Err(error) => return Err(error.into()),
@@ -121,7 +142,10 @@ impl Root {
         let candidates: Vec<String> = if name.contains('/') {
             vec![absolute(name, directory)]
         } else {
-            search.split(':').map(|dir| absolute(&format!("{dir}/{name}"), directory)).collect()
+            search
+                .split(':')
+                .map(|dir| absolute(&format!("{dir}/{name}"), directory))
+                .collect()
         };
         let mut denied = false;
         for candidate in candidates {
@@ -131,7 +155,11 @@ impl Root {
                 None => {}
             }
         }
-        if denied { Found::NotExecutable } else { Found::Missing }
+        if denied {
+            Found::NotExecutable
+        } else {
+            Found::Missing
+        }
     }
 }
 
@@ -151,7 +179,11 @@ fn executable_file(mode: u32) -> bool {
 }
 
 fn absolute(path: &str, directory: &str) -> String {
-    if path.starts_with('/') { path.to_owned() } else { format!("{directory}/{path}") }
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("{directory}/{path}")
+    }
 }
 
 fn shared_library_version(name: &str) -> Option<u32> {
@@ -167,8 +199,14 @@ mod tests {
 
     #[test]
     fn the_version_is_in_the_library_name() {
-        assert_eq!(shared_library_version("libsystemd-shared-252.so"), Some(252));
-        assert_eq!(shared_library_version("libsystemd-shared-257.9-1.so"), Some(257));
+        assert_eq!(
+            shared_library_version("libsystemd-shared-252.so"),
+            Some(252)
+        );
+        assert_eq!(
+            shared_library_version("libsystemd-shared-257.9-1.so"),
+            Some(257)
+        );
         assert_eq!(shared_library_version("libsystemd.so"), None);
     }
 

@@ -41,17 +41,26 @@ impl Slot {
         let name = format!("racker-{id}");
         let record = Record {
             cgroup: name.clone(),
-            remove: std::iter::once(directory.clone()).chain(remove.iter().cloned()).collect(),
+            remove: std::iter::once(directory.clone())
+                .chain(remove.iter().cloned())
+                .collect(),
         };
-        record.save(&block.file).map_err(Error::io("write the container's record"))?;
-        fs::create_dir(&directory)
-            .map_err(Error::io(format!("create {}", directory.display())))?;
+        record
+            .save(&block.file)
+            .map_err(Error::io("write the container's record"))?;
+        fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
         let cgroup = Cgroup::create(&name).map_err(Error::io(format!("create cgroup {name}")))?;
         let hierarchy = cgroup.hierarchy().try_clone_to_owned();
         let guard = hierarchy
             .and_then(|hierarchy| Guard::start(hierarchy, &block.file))
             .map_err(Error::io("start the guard process"))?;
-        Ok(Self { guard, cgroup, block, id, directory })
+        Ok(Self {
+            guard,
+            cgroup,
+            block,
+            id,
+            directory,
+        })
     }
 
     /// Twelve hexadecimal digits.
@@ -76,12 +85,16 @@ impl Slot {
 
     /// Kills what runs in it; the rest stays, so that the upper can be read.
     pub fn kill(&self) -> Result<(), Error> {
-        self.cgroup.kill(Duration::from_secs(30)).map_err(Error::io("kill the container"))
+        self.cgroup
+            .kill(Duration::from_secs(30))
+            .map_err(Error::io("kill the container"))
     }
 
     /// Ends the container and waits until nothing of it is left.
     pub fn release(mut self) -> Result<(), Error> {
-        self.guard.finish().map_err(Error::io("wait for the guard process"))
+        self.guard
+            .finish()
+            .map_err(Error::io("wait for the guard process"))
     }
 }
 

@@ -36,12 +36,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Mounts a snapshot of `tree` in a mount namespace of the calling thread's own. The mounts
     /// end with the thread and the processes it started.
-    pub fn open(
-        store: &Store,
-        tree: TreeId,
-        method: Method,
-        upper: Upper,
-    ) -> Result<Self, Error> {
+    pub fn open(store: &Store, tree: TreeId, method: Method, upper: Upper) -> Result<Self, Error> {
         let stage = match upper {
             Upper::Disk => Some(store.stage()?),
             Upper::Memory(_) => None,
@@ -64,7 +59,12 @@ impl Snapshot {
             ids: slot.ids(),
         };
         let root = mount::tree(store, tree, method, &layout)?;
-        Ok(Self { slot, root, writable, _stage: stage })
+        Ok(Self {
+            slot,
+            root,
+            writable,
+            _stage: stage,
+        })
     }
 
     /// Its place on the host.
@@ -104,8 +104,18 @@ pub(super) fn tmpfs(at: &Path, size: u64) -> std::io::Result<()> {
     fsconfig_set_string(&context, "size", size.to_string())?;
     fsconfig_set_string(&context, "mode", "0755")?;
     fsconfig_create(&context)?;
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
-    Ok(move_mount(&mount, "", CWD, at, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    let mount = fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )?;
+    Ok(move_mount(
+        &mount,
+        "",
+        CWD,
+        at,
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )?)
 }
 
 /// A tmpfs where nspawn removes directories (it refuses to on a disk), and the unified hierarchy
@@ -117,6 +127,16 @@ fn nspawn_directories() -> std::io::Result<()> {
     let groups = Path::new("/sys/fs/cgroup");
     let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_create(&context)?;
-    let mount = fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?;
-    Ok(move_mount(&mount, "", CWD, groups, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    let mount = fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )?;
+    Ok(move_mount(
+        &mount,
+        "",
+        CWD,
+        groups,
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )?)
 }

@@ -5,11 +5,9 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::thread::JoinHandle;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Uid, chownat, openat2};
 use rustix::pty::{ptsname, unlockpt};
-use rustix::termios::{
-    OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
-};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
 use signal_hook::consts::SIGWINCH;
 
 /// racker's terminal in raw mode; dropping it sets it back.
@@ -41,8 +39,8 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens one in the root of the process `leader`.
-    pub(super) fn open(leader: u32) -> io::Result<Self> {
+    /// Opens one in the root of the process `leader`, for the user `owner` of the host.
+    pub(super) fn open(leader: u32, owner: u32) -> io::Result<Self> {
         let root = File::open(format!("/proc/{leader}/root"))?;
         let master = openat2(
             &root,
@@ -53,6 +51,22 @@ impl Terminal {
         )?;
         unlockpt(&master)?;
         let path = ptsname(&master, Vec::new())?.to_string_lossy().into_owned();
+        // It belongs to who opened it, and the guest has no power over what the host's root owns.
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let other = openat2(
+            &root,
+            path.trim_start_matches('/'),
+            flags,
+            Mode::empty(),
+            ResolveFlags::IN_ROOT,
+        )?;
+        chownat(
+            &other,
+            "",
+            Some(Uid::from_raw(owner)),
+            None,
+            AtFlags::EMPTY_PATH,
+        )?;
         Ok(Self { master, path })
     }
 

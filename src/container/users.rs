@@ -19,7 +19,12 @@ pub struct User {
 
 impl Default for User {
     fn default() -> Self {
-        Self { uid: 0, gid: 0, groups: Vec::new(), home: "/root".into() }
+        Self {
+            uid: 0,
+            gid: 0,
+            groups: Vec::new(),
+            home: "/root".into(),
+        }
     }
 }
 
@@ -37,7 +42,12 @@ fn entries(passwd: &str) -> impl Iterator<Item = Entry<'_>> {
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
         let home = fields.nth(1)?;
-        Some(Entry { name, uid, gid, home })
+        Some(Entry {
+            name,
+            uid,
+            gid,
+            home,
+        })
     })
 }
 
@@ -58,7 +68,12 @@ pub fn find(text: &str, passwd: &str, group: &str) -> Result<User, Error> {
         (None, Some(number)) => (number, 0, if number == 0 { "/root" } else { "/" }, ""),
         (None, None) => return Err(Error::NoUser(name.to_owned())),
     };
-    let mut user = User { uid, gid, groups: Vec::new(), home: home.to_owned() };
+    let mut user = User {
+        uid,
+        gid,
+        groups: Vec::new(),
+        home: home.to_owned(),
+    };
     match group_name {
         Some(wanted) => user.gid = find_group(wanted, group)?,
         None => user.groups = memberships(login, gid, group),
@@ -86,7 +101,10 @@ fn memberships(login: &str, primary: u32, group: &str) -> Vec<u32> {
         .filter_map(|line| {
             let mut fields = line.split(':');
             let gid = fields.nth(2)?.parse().ok()?;
-            let member = fields.next()?.split(',').any(|name| !login.is_empty() && name == login);
+            let member = fields
+                .next()?
+                .split(',')
+                .any(|name| !login.is_empty() && name == login);
             (member && gid != primary).then_some(gid)
         })
         .collect()
@@ -102,19 +120,30 @@ mod tests {
     #[test]
     fn names_numbers_and_groups() {
         let www = find("www-data", PASSWD, GROUP).unwrap();
-        assert_eq!((www.uid, www.gid, www.groups.as_slice()), (33, 33, &[4, 110][..]));
+        assert_eq!(
+            (www.uid, www.gid, www.groups.as_slice()),
+            (33, 33, &[4, 110][..])
+        );
         assert_eq!(www.home, "/var/www");
         assert_eq!(find("33", PASSWD, GROUP).unwrap(), www);
         let other = find("www-data:adm", PASSWD, GROUP).unwrap();
         assert_eq!((other.gid, other.groups.len()), (4, 0));
         let number = find("1234:55", PASSWD, GROUP).unwrap();
-        assert_eq!((number.uid, number.gid, number.home.as_str()), (1234, 55, "/"));
+        assert_eq!(
+            (number.uid, number.gid, number.home.as_str()),
+            (1234, 55, "/")
+        );
         assert_eq!(find("", "", "").unwrap(), User::default());
     }
 
     #[test]
     fn unknown_names_are_errors() {
-        assert!(matches!(find("nobody", PASSWD, GROUP), Err(Error::NoUser(name)) if name == "nobody"));
-        assert!(matches!(find("0:none", PASSWD, GROUP), Err(Error::NoGroup(_))));
+        assert!(
+            matches!(find("nobody", PASSWD, GROUP), Err(Error::NoUser(name)) if name == "nobody")
+        );
+        assert!(matches!(
+            find("0:none", PASSWD, GROUP),
+            Err(Error::NoGroup(_))
+        ));
     }
 }

@@ -58,7 +58,12 @@ impl Peer {
             return Err(io::Error::other("too many descriptors in one message"));
         }
         let bytes = data.bytes();
-        let sent = sendmsg(&self.0, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL)?;
+        let sent = sendmsg(
+            &self.0,
+            &[IoSlice::new(bytes)],
+            &mut control,
+            SendFlags::NOSIGNAL,
+        )?;
         (&self.0).write_all(&bytes[sent..])
     }
 
@@ -82,7 +87,10 @@ impl Peer {
         bytes.resize(length, 0);
         self.0.read_exact(&mut bytes[FIXED..])?;
         let fields = &mut bytes[..header];
-        if let Some(at) = fields.windows(SENDER.len()).position(|window| window == SENDER) {
+        if let Some(at) = fields
+            .windows(SENDER.len())
+            .position(|window| window == SENDER)
+        {
             fields[at..at + UNIQUE.len()].copy_from_slice(UNIQUE);
         }
         sys::message(bytes).map_err(io::Error::other)

@@ -165,7 +165,8 @@ fn surroundings_enter_every_key() {
 
 #[test]
 fn bootstraps() {
-    let make = |it: &Bootstrap| KeyDocument::bootstrap(&around(), it, "1", None, &[package()]).key();
+    let make =
+        |it: &Bootstrap| KeyDocument::bootstrap(&around(), it, "1", None, &[package()]).key();
     keys!(make, bootstrap();
         differs suite = "sid".to_owned();
         differs include = names(&["a"]);

@@ -50,7 +50,13 @@ pub fn bake(
     let mut made = 0;
     let mut realisations = Vec::new();
     for planned in &plan.steps {
-        let step = Step { shop, planned, platform: &platform, total: plan.steps.len(), options };
+        let step = Step {
+            shop,
+            planned,
+            platform: &platform,
+            total: plan.steps.len(),
+            options,
+        };
         let start = super::step::now();
         let realisation = step.realise(tree, lock)?;
         made += usize::from(realisation.built >= start);
@@ -62,7 +68,11 @@ pub fn bake(
         shop.store.put_image(&image)?;
         shop.store.sync()?;
     }
-    Ok(Baked { image, made, steps: plan.steps.len() })
+    Ok(Baked {
+        image,
+        made,
+        steps: plan.steps.len(),
+    })
 }
 
 /// The name under which a recipe's image is kept.
@@ -82,9 +92,12 @@ fn image(
     let mut layers = base.layers.clone();
     for (realisation, impure) in realisations {
         // Adding up a layer means reading it; an earlier image knows the sum.
-        let known = earlier.iter().flat_map(|image| &image.layers).find(|layer| {
-            layer.layer == realisation.layer && layer.step_key == Some(realisation.key)
-        });
+        let known = earlier
+            .iter()
+            .flat_map(|image| &image.layers)
+            .find(|layer| {
+                layer.layer == realisation.layer && layer.step_key == Some(realisation.key)
+            });
         let size = match (known, realisation.layer) {
             (Some(known), _) => known.size,
             (None, Some(layer)) => layer_size(store, layer)?,
@@ -101,7 +114,9 @@ fn image(
             impure: *impure,
         });
     }
-    let tree = realisations.last().map_or(base.tree, |(realisation, _)| realisation.tree);
+    let tree = realisations
+        .last()
+        .map_or(base.tree, |(realisation, _)| realisation.tree);
     Ok(Image {
         name,
         tree,
@@ -133,7 +148,11 @@ fn layer_size(store: &Store, layer: racker_store::LayerId) -> Result<u64, Error>
 /// The OCI image configuration document. Source: OCI image-spec, config.md.
 fn config(chain: &Chain, base: &Base, layers: &[ImageLayer], epoch: i64) -> Value {
     let platform = Platform::host();
-    let inner = base.config.get("config").cloned().unwrap_or_else(|| json!({}));
+    let inner = base
+        .config
+        .get("config")
+        .cloned()
+        .unwrap_or_else(|| json!({}));
     let created = timestamp(epoch);
     let history: Vec<Value> = layers
         .iter()

@@ -36,7 +36,14 @@ pub(super) fn find(
 ) -> Result<Base, Error> {
     let refuse = |what: &str| -> Result<(), Error> {
         let reason = format!("the lock has no digest for {what}");
-        if locked { Err(Error::Locked { id: "from".into(), reason }) } else { Ok(()) }
+        if locked {
+            Err(Error::Locked {
+                id: "from".into(),
+                reason,
+            })
+        } else {
+            Ok(())
+        }
     };
     let image = match from {
         From::Scratch | From::Bootstrap(_) => return empty(shop),
@@ -70,14 +77,20 @@ pub(super) fn find(
                 oci::archive::import(shop.store, path, None, &name, &shop.oci_options())
             })?
         }
-        From::Rootfs { location: Location::Path(path), digest } => {
+        From::Rootfs {
+            location: Location::Path(path),
+            digest,
+        } => {
             let name = rootfs_name(path)?;
             if let Some(expected) = digest {
                 check(path, &path.display().to_string(), expected)?;
             }
             rootfs(shop, path, &path.display().to_string(), &name)?
         }
-        From::Rootfs { location: Location::Url(url), digest } => {
+        From::Rootfs {
+            location: Location::Url(url),
+            digest,
+        } => {
             let known = digest.or_else(|| lock.fetch(url).map(|fetched| fetched.digest));
             let name = |digest: &Digest| format!("{HIDDEN}{url}@{digest}");
             match known {
@@ -88,12 +101,23 @@ pub(super) fn find(
                     if known.is_none() {
                         refuse(url)?;
                     }
-                    let list = [Download { url: url.clone(), digest: known, size: None }];
+                    let list = [Download {
+                        url: url.clone(),
+                        digest: known,
+                        size: None,
+                    }];
                     let found = shop.fetch(&list)?[0];
-                    let path = shop.store.blob(&found).ok_or_else(|| Error::Offline(url.clone()))?;
+                    let path = shop
+                        .store
+                        .blob(&found)
+                        .ok_or_else(|| Error::Offline(url.clone()))?;
                     if digest.is_none() {
                         let size = path.metadata().map_or(0, |metadata| metadata.len());
-                        lock.set_fetch(Fetched { url: url.clone(), digest: found, size });
+                        lock.set_fetch(Fetched {
+                            url: url.clone(),
+                            digest: found,
+                            size,
+                        });
                     }
                     rootfs(shop, &path, url, &name(&found))?
                 }
@@ -125,13 +149,17 @@ pub(super) fn peek(
         }
         From::Layout { path, tag } => layout_name(path, tag.as_deref())?,
         From::DockerArchive(path) => archive_name(path)?,
-        From::Rootfs { location: Location::Path(path), .. } => rootfs_name(path)?,
-        From::Rootfs { location: Location::Url(url), digest } => {
-            match digest.or_else(|| lock.fetch(url).map(|fetched| fetched.digest)) {
-                Some(digest) => format!("{HIDDEN}{url}@{digest}"),
-                None => return Ok(None),
-            }
-        }
+        From::Rootfs {
+            location: Location::Path(path),
+            ..
+        } => rootfs_name(path)?,
+        From::Rootfs {
+            location: Location::Url(url),
+            digest,
+        } => match digest.or_else(|| lock.fetch(url).map(|fetched| fetched.digest)) {
+            Some(digest) => format!("{HIDDEN}{url}@{digest}"),
+            None => return Ok(None),
+        },
         From::Scratch | From::Bootstrap(_) | From::Recipe(_) | From::Curated(_) => {
             return Ok(Some(Tree::default().id()));
         }
@@ -141,11 +169,19 @@ pub(super) fn peek(
 
 fn layout_name(path: &Path, tag: Option<&str>) -> Result<String, Error> {
     let identity = identity(&path.join("index.json"))?;
-    Ok(format!("{HIDDEN}oci:{}:{}@{identity}", path.display(), tag.unwrap_or_default()))
+    Ok(format!(
+        "{HIDDEN}oci:{}:{}@{identity}",
+        path.display(),
+        tag.unwrap_or_default()
+    ))
 }
 
 fn archive_name(path: &Path) -> Result<String, Error> {
-    Ok(format!("{HIDDEN}docker-archive:{}@{}", path.display(), identity(path)?))
+    Ok(format!(
+        "{HIDDEN}docker-archive:{}@{}",
+        path.display(),
+        identity(path)?
+    ))
 }
 
 fn rootfs_name(path: &Path) -> Result<String, Error> {
@@ -158,7 +194,12 @@ fn empty(shop: Workshop<'_>) -> Result<Base, Error> {
     if !shop.store.has_tree(id) {
         shop.store.put_tree(&tree)?;
     }
-    Ok(Base { tree: id, config: json!({}), layers: Vec::new(), created: None })
+    Ok(Base {
+        tree: id,
+        config: json!({}),
+        layers: Vec::new(),
+        created: None,
+    })
 }
 
 fn resolve(shop: Workshop<'_>, reference: &Reference) -> Result<Digest, Error> {
@@ -179,7 +220,8 @@ fn reference_image(shop: Workshop<'_>, pinned: &Reference) -> Result<Image, Erro
     if shop.settings.offline {
         return Err(Error::Offline(pinned.familiar()));
     }
-    shop.reporter.event(Event::Message(&format!("pulling {}", pinned.familiar())));
+    shop.reporter
+        .event(Event::Message(&format!("pulling {}", pinned.familiar())));
     Ok(oci::pull(shop.store, pinned, &shop.oci_options())?.image)
 }
 
@@ -198,9 +240,16 @@ fn rootfs(shop: Workshop<'_>, path: &Path, what: &str, name: &str) -> Result<Ima
     if let Some(image) = shop.store.image(name)? {
         return Ok(image);
     }
-    shop.reporter.event(Event::Message(&format!("importing {what}")));
+    shop.reporter
+        .event(Event::Message(&format!("importing {what}")));
     let file = File::open(path).map_err(Error::io(format!("open {}", path.display())))?;
-    Ok(oci::rootfs::import(shop.store, what, file, name, &shop.oci_options())?)
+    Ok(oci::rootfs::import(
+        shop.store,
+        what,
+        file,
+        name,
+        &shop.oci_options(),
+    )?)
 }
 
 /// BLAKE3 of a file's bytes.
@@ -218,8 +267,9 @@ fn check(path: &Path, url: &str, expected: &Digest) -> Result<(), Error> {
     let mut hasher = sha2::Sha256::new();
     let mut buffer = vec![0; 256 << 10];
     loop {
-        let length =
-            file.read(&mut buffer).map_err(Error::io(format!("read {}", path.display())))?;
+        let length = file
+            .read(&mut buffer)
+            .map_err(Error::io(format!("read {}", path.display())))?;
         if length == 0 {
             break;
         }
@@ -229,5 +279,9 @@ fn check(path: &Path, url: &str, expected: &Digest) -> Result<(), Error> {
     if actual == *expected {
         return Ok(());
     }
-    Err(Error::Digest { url: url.to_owned(), expected: *expected, actual })
+    Err(Error::Digest {
+        url: url.to_owned(),
+        expected: *expected,
+        actual,
+    })
 }

@@ -31,7 +31,9 @@ fn request(bootstrap: &Bootstrap) -> bootstrap::Bootstrap {
 
 /// Resolves the packages where the lock has none.
 pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
-    let Action::Bootstrap(wanted) = &step.planned.action else { return Ok(()) };
+    let Action::Bootstrap(wanted) = &step.planned.action else {
+        return Ok(());
+    };
     let asked = step.planned.request().unwrap_or_default();
     let Some(stale) = lock.stale(&step.planned.id, step.platform, &asked, None) else {
         return Ok(());
@@ -40,11 +42,17 @@ pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
     let message = format!("{}: resolving packages", step.planned.id);
     step.shop.reporter.event(Event::Message(&message));
     let stage = step.shop.store.stage()?;
-    let resolved =
-        bootstrap::resolve(&request(wanted), stage.path(), &Settings::of_this_host())
-            .map_err(|error| step.provision(error))?;
+    let resolved = bootstrap::resolve(&request(wanted), stage.path(), &Settings::of_this_host())
+        .map_err(|error| step.provision(error))?;
     let sources = Some(resolved.sources);
-    pin_resolution(step, lock, Manager::Apt, &resolved.resolution, String::new(), sources);
+    pin_resolution(
+        step,
+        lock,
+        Manager::Apt,
+        &resolved.resolution,
+        String::new(),
+        sources,
+    );
     renew(step, lock).map(drop)
 }
 
@@ -55,11 +63,16 @@ pub(super) fn renew(step: &Step<'_>, lock: &mut Lock) -> Result<bool, Error> {
         return Ok(false);
     }
     let tool = bootstrap::tool_version().map_err(|error| step.provision(error))?;
-    let Some(section) = lock.section(&step.planned.id, step.platform) else { return Ok(false) };
+    let Some(section) = lock.section(&step.planned.id, step.platform) else {
+        return Ok(false);
+    };
     if section.tool.as_ref() == Some(&tool) {
         return Ok(false);
     }
-    let section = Section { tool: Some(tool), ..section.clone() };
+    let section = Section {
+        tool: Some(tool),
+        ..section.clone()
+    };
     lock.set_section(section);
     Ok(true)
 }
@@ -120,5 +133,8 @@ pub(super) fn make(
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     step.normalise(&parent.tree, &mut tree, After::Bootstrap, lock)?;
-    Ok(Made { tree, log: Some(log.id().to_owned()) })
+    Ok(Made {
+        tree,
+        log: Some(log.id().to_owned()),
+    })
 }

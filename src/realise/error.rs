@@ -147,10 +147,15 @@ impl Error {
     /// What the user can do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::StepFailed { id, reason, log, .. } => {
+            Self::StepFailed {
+                id, reason, log, ..
+            } => {
                 let mut hints: Vec<String> = reason.iter().map(ToString::to_string).collect();
                 hints.extend(reason.iter().flat_map(|reason| reason.hints()));
-                hints.push(format!("all of its output: racker log {id} ({})", log.display()));
+                hints.push(format!(
+                    "all of its output: racker log {id} ({})",
+                    log.display()
+                ));
                 hints
             }
             Self::TimedOut { id, log, .. } => vec![

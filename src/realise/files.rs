@@ -42,7 +42,13 @@ pub(super) fn copy(
         match &input.kind {
             InputKind::Directory => directory(step, &mut tree, &path, || metadata)?,
             InputKind::Symlink(target) => {
-                put(step, &mut tree, &path, Content::Symlink(target.clone()), metadata)?;
+                put(
+                    step,
+                    &mut tree,
+                    &path,
+                    Content::Symlink(target.clone()),
+                    metadata,
+                )?;
             }
             InputKind::File { object, size } => {
                 let file = File::open(&input.host)
@@ -52,7 +58,10 @@ pub(super) fn copy(
                     let reason = format!("{} changed while it was copied", input.host.display());
                     return Err(failed(step, reason));
                 }
-                let content = Content::File { object: (*size > 0).then_some(stored), size: *size };
+                let content = Content::File {
+                    object: (*size > 0).then_some(stored),
+                    size: *size,
+                };
                 put(step, &mut tree, &path, content, metadata)?;
             }
         }
@@ -67,10 +76,17 @@ pub(super) fn pin(step: &Step<'_>, fetch: &FetchStep, lock: &mut Lock) -> Result
     }
     if step.options.locked {
         let reason = format!("the lock has no digest for {}", fetch.url);
-        return Err(Error::Locked { id: step.planned.id.clone(), reason });
+        return Err(Error::Locked {
+            id: step.planned.id.clone(),
+            reason,
+        });
     }
     let (digest, size) = download(step, &fetch.url, None)?;
-    lock.set_fetch(Fetched { url: fetch.url.clone(), digest, size });
+    lock.set_fetch(Fetched {
+        url: fetch.url.clone(),
+        digest,
+        size,
+    });
     Ok(())
 }
 
@@ -83,10 +99,15 @@ pub(super) fn fetch(
 ) -> Result<Made, Error> {
     let locked = lock.fetch(&fetch.url).map(|fetched| fetched.digest);
     let Some(digest) = fetch.digest.or(locked) else {
-        return Err(failed(step, format!("no digest is known for {}", fetch.url)));
+        return Err(failed(
+            step,
+            format!("no digest is known for {}", fetch.url),
+        ));
     };
     if step.shop.store.blob(&digest).is_none() {
-        step.shop.reporter.event(Event::Detail(&format!("fetching {}", fetch.url)));
+        step.shop
+            .reporter
+            .event(Event::Detail(&format!("fetching {}", fetch.url)));
         download(step, &fetch.url, Some(digest))?;
     }
     let blob = step
@@ -99,14 +120,27 @@ pub(super) fn fetch(
     let mut tree = parent.tree.clone();
     let (uid, gid) = owner(step, &tree, &fetch.owner)?;
     let path = place(step, &tree, &fetch.target())?;
-    let content = Content::File { object: (size > 0).then_some(object), size };
+    let content = Content::File {
+        object: (size > 0).then_some(object),
+        size,
+    };
     let mode = fetch.mode.unwrap_or(Mode::new(0o644));
-    put(step, &mut tree, &path, content, metadata(mode, uid, gid, epoch(lock)))?;
+    put(
+        step,
+        &mut tree,
+        &path,
+        content,
+        metadata(mode, uid, gid, epoch(lock)),
+    )?;
     Ok(Made { tree, log: None })
 }
 
 fn download(step: &Step<'_>, url: &str, digest: Option<Digest>) -> Result<(Digest, u64), Error> {
-    let list = [Download { url: url.to_owned(), digest, size: None }];
+    let list = [Download {
+        url: url.to_owned(),
+        digest,
+        size: None,
+    }];
     let found = step.shop.fetch(&list)?[0];
     let size = step
         .shop
@@ -118,7 +152,11 @@ fn download(step: &Step<'_>, url: &str, digest: Option<Digest>) -> Result<(Diges
 }
 
 fn failed(step: &Step<'_>, reason: String) -> Error {
-    Error::Files { id: step.planned.id.clone(), reason, hint: None }
+    Error::Files {
+        id: step.planned.id.clone(),
+        reason,
+        hint: None,
+    }
 }
 
 fn place(step: &Step<'_>, tree: &Tree, path: &str) -> Result<Vec<u8>, Error> {
@@ -130,7 +168,10 @@ fn metadata(mode: Mode, uid: u32, gid: u32, epoch: i64) -> Metadata {
         mode: mode.bits(),
         uid,
         gid,
-        mtime: Time { seconds: epoch, nanoseconds: 0 },
+        mtime: Time {
+            seconds: epoch,
+            nanoseconds: 0,
+        },
         xattrs: Default::default(),
     }
 }
@@ -145,7 +186,10 @@ fn directory(
         Some(NodeRef::Directory(_)) => Ok(()),
         Some(NodeRef::Inode(_, inode)) => match &inode.content {
             Content::Symlink(_) => Ok(()),
-            _ => Err(failed(step, format!("/{} is there and no directory", show(path)))),
+            _ => Err(failed(
+                step,
+                format!("/{} is there and no directory", show(path)),
+            )),
         },
         None => Ok(tree.insert_directory(path, metadata())?),
     }
@@ -170,7 +214,9 @@ fn put(
 }
 
 fn show(path: &[u8]) -> String {
-    std::ffi::OsStr::from_bytes(path).to_string_lossy().into_owned()
+    std::ffi::OsStr::from_bytes(path)
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The ids of an owner, looked up in the tree's own files.
@@ -189,9 +235,23 @@ fn owner(step: &Step<'_>, tree: &Tree, owner: &Owner) -> Result<(u32, u32), Erro
 }
 
 fn read(step: &Step<'_>, tree: &Tree, path: &[u8]) -> Option<String> {
-    let NodeRef::Inode(_, inode) = tree.lookup(path).ok()? else { return None };
-    let Content::File { object: Some(object), .. } = &inode.content else { return None };
+    let NodeRef::Inode(_, inode) = tree.lookup(path).ok()? else {
+        return None;
+    };
+    let Content::File {
+        object: Some(object),
+        ..
+    } = &inode.content
+    else {
+        return None;
+    };
     let mut text = Vec::new();
-    step.shop.store.open_object(*object).ok()?.take(LIMIT).read_to_end(&mut text).ok()?;
+    step.shop
+        .store
+        .open_object(*object)
+        .ok()?
+        .take(LIMIT)
+        .read_to_end(&mut text)
+        .ok()?;
     Some(String::from_utf8_lossy(&text).into_owned())
 }

@@ -34,7 +34,11 @@ pub(super) fn with_guest<T: Send>(
         on_own_thread(|| {
             let method = shop.settings.tree_mount;
             let snapshot = Snapshot::open(shop.store, tree, method, upper)?;
-            let guest = Guest { shop, snapshot, upper };
+            let guest = Guest {
+                shop,
+                snapshot,
+                upper,
+            };
             let result = work(&guest);
             let full = guest.full();
             guest.snapshot.release()?;
@@ -77,7 +81,11 @@ impl Guest<'_> {
     /// Runs a package manager's job as root.
     pub(super) fn run_job(&self, job: &Job, log: &LogWriter) -> Result<Outcome, Error> {
         let process = Process {
-            argv: job.argv.iter().map(|a| a.to_string_lossy().into_owned()).collect(),
+            argv: job
+                .argv
+                .iter()
+                .map(|a| a.to_string_lossy().into_owned())
+                .collect(),
             env: job.env.clone(),
             user: User::default(),
             directory: "/".into(),
@@ -99,11 +107,24 @@ impl Guest<'_> {
         timeout: Option<Duration>,
         log: &LogWriter,
     ) -> Result<Outcome, Error> {
-        let output =
-            log.file().try_clone().map_err(Error::io("duplicate the log's descriptor"))?;
-        let options =
-            direct::Options { hostname: "racker", network, binds, timeout, forward_signals: false };
-        Ok(direct::run(&self.snapshot, process, Console::Log(output), &options)?)
+        let output = log
+            .file()
+            .try_clone()
+            .map_err(Error::io("duplicate the log's descriptor"))?;
+        let options = direct::Options {
+            hostname: "racker",
+            network,
+            binds,
+            timeout,
+            forward_signals: false,
+            phase: &|_| (),
+        };
+        Ok(direct::run(
+            &self.snapshot,
+            process,
+            Console::Log(output),
+            &options,
+        )?)
     }
 
     /// Gives the user a shell in the snapshot as it is.
@@ -120,6 +141,7 @@ impl Guest<'_> {
             binds: &[],
             timeout: None,
             forward_signals: false,
+            phase: &|_| (),
         };
         direct::run(&self.snapshot, &process, Console::Terminal, &options)?;
         Ok(())
@@ -129,7 +151,11 @@ impl Guest<'_> {
     pub(super) fn user(&self, text: &str) -> Result<User, Error> {
         let root = self.snapshot.root()?;
         let file = |path: &str| root.read(path).unwrap_or_default();
-        Ok(users::find(text, &file("/etc/passwd"), &file("/etc/group"))?)
+        Ok(users::find(
+            text,
+            &file("/etc/passwd"),
+            &file("/etc/group"),
+        )?)
     }
 
     /// What was changed; times after `epoch` become it.
@@ -140,7 +166,10 @@ impl Guest<'_> {
             id_base: ids.base,
             id_count: ids.count,
             move_files: self.upper == Upper::Disk,
-            exclude: exclude.iter().map(|path| path.as_bytes().to_vec()).collect(),
+            exclude: exclude
+                .iter()
+                .map(|path| path.as_bytes().to_vec())
+                .collect(),
             clamp: Some(epoch),
         };
         capture(self.shop, &self.snapshot.upper(), &options)
@@ -174,7 +203,10 @@ pub(super) fn tail(log: &Path, count: usize) -> String {
     let read = || -> io::Result<String> {
         let mut file = File::open(log)?;
         let length = file.metadata()?.len();
-        io::Seek::seek(&mut file, io::SeekFrom::Start(length.saturating_sub(16 << 10)))?;
+        io::Seek::seek(
+            &mut file,
+            io::SeekFrom::Start(length.saturating_sub(16 << 10)),
+        )?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -28,7 +28,10 @@ pub(super) fn note_failure(
 /// The newest log of a step, of a failure or a success.
 pub fn last_log(store: &Store, recipe: &str, place: usize) -> Result<Option<String>, Error> {
     let failed = fs::read_to_string(path(store, recipe, place)).ok();
-    let realised = store.recent(recipe, place)?.into_iter().find_map(|found| found.log);
+    let realised = store
+        .recent(recipe, place)?
+        .into_iter()
+        .find_map(|found| found.log);
     let age = |log: &String| -> SystemTime {
         fs::metadata(store.log_path(log))
             .and_then(|metadata| metadata.modified())

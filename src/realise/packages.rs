@@ -7,8 +7,8 @@ use super::step::{Made, Parent, Step, epoch};
 use super::{Error, Event};
 use crate::container::direct::Outcome;
 use crate::oci::Download;
-use crate::plan::lock::{Lock, Package, Section, Stale};
 use crate::plan::Action;
+use crate::plan::lock::{Lock, Package, Section, Stale};
 use crate::provision::apt::Settings;
 use crate::provision::normalise::After;
 use crate::provision::{
@@ -24,7 +24,10 @@ pub(super) fn pin(step: &Step<'_>, parent: TreeId, lock: &mut Lock) -> Result<()
     match stale(step, lock, None) {
         None => Ok(()),
         Some(_) => {
-            let parent = Parent { id: parent, tree: step.shop.store.tree(parent)? };
+            let parent = Parent {
+                id: parent,
+                tree: step.shop.store.tree(parent)?,
+            };
             renew(step, &parent, lock).map(drop)
         }
     }
@@ -37,11 +40,16 @@ pub(super) fn renew(step: &Step<'_>, parent: &Parent, lock: &mut Lock) -> Result
         return Ok(false);
     };
     let set = package_set(&parent.tree);
-    let Some(stale) = stale(step, lock, Some(&set)) else { return Ok(false) };
+    let Some(stale) = stale(step, lock, Some(&set)) else {
+        return Ok(false);
+    };
     refuse_when_locked(step, stale)?;
     let request = request(packages, step);
     let manager = manager(step, packages, &parent.tree)?;
-    step.shop.reporter.event(Event::Message(&format!("{}: resolving packages", step.planned.id)));
+    step.shop.reporter.event(Event::Message(&format!(
+        "{}: resolving packages",
+        step.planned.id
+    )));
     let resolution = with_guest(step.shop, parent.id, |guest| {
         resolve(step, guest, manager.as_ref(), &request)
     })?;
@@ -53,7 +61,10 @@ pub(super) fn renew(step: &Step<'_>, parent: &Parent, lock: &mut Lock) -> Result
 pub(super) fn refuse_when_locked(step: &Step<'_>, stale: Stale) -> Result<(), Error> {
     let id = step.planned.id.clone();
     if step.options.locked {
-        return Err(Error::Locked { id, reason: stale.to_string() });
+        return Err(Error::Locked {
+            id,
+            reason: stale.to_string(),
+        });
     }
     if step.shop.settings.offline {
         return Err(Error::Offline(format!("the package list of step {id}")));
@@ -96,7 +107,9 @@ fn resolve(
     request: &Request,
 ) -> Result<Resolution, Error> {
     let exchange = guest.exchange()?;
-    let job = manager.resolve(request, &exchange).map_err(|error| step.provision(error))?;
+    let job = manager
+        .resolve(request, &exchange)
+        .map_err(|error| step.provision(error))?;
     let log = step.log()?;
     let outcome = guest.run_job(&job, &log)?;
     let resolved = manager.resolution(&exchange);
@@ -132,13 +145,18 @@ pub(super) fn make(
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     step.normalise(&parent.tree, &mut tree, After::Packages, lock)?;
-    Ok(Made { tree, log: Some(log.id().to_owned()) })
+    Ok(Made {
+        tree,
+        log: Some(log.id().to_owned()),
+    })
 }
 
 /// Makes sure that every locked package of the step is in the store.
 pub(super) fn fetch(step: &Step<'_>, lock: &Lock) -> Result<Vec<Fetched>, Error> {
     let store = step.shop.store;
-    let packages = lock.packages(&step.planned.id, step.platform).unwrap_or_default();
+    let packages = lock
+        .packages(&step.planned.id, step.platform)
+        .unwrap_or_default();
     let missing: Vec<Download> = packages
         .iter()
         .filter(|package| store.blob(&package.sha256).is_none())
@@ -155,7 +173,10 @@ pub(super) fn fetch(step: &Step<'_>, lock: &Lock) -> Result<Vec<Fetched>, Error>
             let file = store
                 .blob(&package.sha256)
                 .ok_or_else(|| Error::Offline(format!("package {}", package.name)))?;
-            Ok(Fetched { package: from_lock(package), file })
+            Ok(Fetched {
+                package: from_lock(package),
+                file,
+            })
         })
         .collect()
 }
@@ -173,8 +194,12 @@ pub(super) fn finish(
     }
     let error = failed(step, outcome, log, manager);
     if step.options.shell_on_failure {
-        step.shop.reporter.event(Event::StepFailed { id: &step.planned.id });
-        step.shop.reporter.event(Event::Message(&format!("{error}\na shell in it; exit ends it")));
+        step.shop.reporter.event(Event::StepFailed {
+            id: &step.planned.id,
+        });
+        step.shop.reporter.event(Event::Message(&format!(
+            "{error}\na shell in it; exit ends it"
+        )));
         guest.shell()?;
     }
     Err(error)
@@ -198,7 +223,14 @@ fn failed(
         Outcome::Exited(exit) => {
             let tail = tail(&path, SHOWN);
             let reason = manager.map(|manager| Box::new(manager.explain(&tail)));
-            Error::StepFailed { id, summary, code: exit.0, tail, log: path, reason }
+            Error::StepFailed {
+                id,
+                summary,
+                code: exit.0,
+                tail,
+                log: path,
+                reason,
+            }
         }
     }
 }
@@ -228,7 +260,12 @@ fn request(packages: &PackagesStep, step: &Step<'_>) -> Request {
         debconf: packages
             .debconf
             .iter()
-            .map(|it| (format!("{} {}", it.owner, it.question), format!("{} {}", it.kind, it.value)))
+            .map(|it| {
+                (
+                    format!("{} {}", it.owner, it.question),
+                    format!("{} {}", it.kind, it.value),
+                )
+            })
             .collect(),
         network: packages.network,
         env: step.planned.env.clone(),
@@ -248,7 +285,9 @@ pub(super) fn package_set(tree: &Tree) -> String {
         .iter()
         .find_map(|path| match tree.get(path)? {
             NodeRef::Inode(_, inode) => match &inode.content {
-                Content::File { object, .. } => Some(object.map_or_else(String::new, |o| o.to_string())),
+                Content::File { object, .. } => {
+                    Some(object.map_or_else(String::new, |o| o.to_string()))
+                }
                 _ => None,
             },
             NodeRef::Directory(_) => None,

@@ -23,8 +23,12 @@ pub(super) fn resolve(tree: &Tree, path: &str) -> Result<Vec<u8>, String> {
         if left.is_empty() {
             break;
         }
-        let Some(NodeRef::Inode(_, inode)) = tree.get(&done.join(&b'/')) else { continue };
-        let Content::Symlink(target) = &inode.content else { continue };
+        let Some(NodeRef::Inode(_, inode)) = tree.get(&done.join(&b'/')) else {
+            continue;
+        };
+        let Content::Symlink(target) = &inode.content else {
+            continue;
+        };
         links += 1;
         if links > LINKS {
             return Err(format!("too many symbolic links on the way to {path}"));
@@ -56,19 +60,33 @@ mod tests {
             mode: 0o777,
             uid: 0,
             gid: 0,
-            mtime: Time { seconds: 0, nanoseconds: 0 },
+            mtime: Time {
+                seconds: 0,
+                nanoseconds: 0,
+            },
             xattrs: Default::default(),
         };
         for (path, target) in links {
             let content = Content::Symlink(target.as_bytes().into());
-            tree.insert(path.as_bytes(), Inode { metadata: metadata.clone(), content }).unwrap();
+            tree.insert(
+                path.as_bytes(),
+                Inode {
+                    metadata: metadata.clone(),
+                    content,
+                },
+            )
+            .unwrap();
         }
         tree
     }
 
     #[test]
     fn links_in_directories_are_followed_inside_the_tree() {
-        let tree = tree(&[("lib", "usr/lib"), ("a", "/b/../lib"), ("x/up", "../../../etc")]);
+        let tree = tree(&[
+            ("lib", "usr/lib"),
+            ("a", "/b/../lib"),
+            ("x/up", "../../../etc"),
+        ]);
         let place = |path| String::from_utf8(resolve(&tree, path).unwrap()).unwrap();
         assert_eq!(place("/lib/systemd/x"), "usr/lib/systemd/x");
         assert_eq!(place("/a/y"), "usr/lib/y");

@@ -54,8 +54,11 @@ pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Pr
         match (&blocker, parent) {
             (Some(blocker), _) => prospect.why = Why::DependsOn(blocker.clone()),
             (None, Some(tree)) => {
-                let context =
-                    KeyContext { lock, platform: &platform, normaliser: NORMALISER };
+                let context = KeyContext {
+                    lock,
+                    platform: &platform,
+                    normaliser: NORMALISER,
+                };
                 match key(planned, tree, context) {
                     Ok(document) => look(shop, planned, &document, &mut prospect)?,
                     // Only making it will tell what it needs.
@@ -87,7 +90,9 @@ fn look(
         Some(_) => Why::Hit,
         None => {
             let earlier = shop.store.recent(&planned.recipe, planned.place)?;
-            let nearest = earlier.first().and_then(|it| KeyDocument::from_value(&it.document));
+            let nearest = earlier
+                .first()
+                .and_then(|it| KeyDocument::from_value(&it.document));
             why(document, nearest.as_ref())
         }
     };

@@ -18,7 +18,10 @@ pub(super) fn script(
     parent: &Parent,
     lock: &Lock,
 ) -> Result<Made, Error> {
-    let unsupported = |what| Error::Unsupported { id: step.planned.id.clone(), what };
+    let unsupported = |what| Error::Unsupported {
+        id: step.planned.id.clone(),
+        what,
+    };
     if !run.secrets.is_empty() {
         return Err(unsupported("`secrets`"));
     }
@@ -32,19 +35,28 @@ pub(super) fn script(
         env.extend(step.planned.env.clone());
         env.extend(run.env.clone());
         let process = Process {
-            argv: ["/bin/sh", "-e", "-c", &run.script].map(str::to_owned).to_vec(),
+            argv: ["/bin/sh", "-e", "-c", &run.script]
+                .map(str::to_owned)
+                .to_vec(),
             env,
             user: guest.user(&run.user)?,
             directory: run.workdir.clone(),
         };
-        let network = if run.network { Network::Host } else { Network::None };
+        let network = if run.network {
+            Network::Host
+        } else {
+            Network::None
+        };
         let outcome = guest.run(&process, network, &[], run.timeout, &log)?;
         finish(step, guest, outcome, &log, None)?;
         guest.capture(epoch(lock), excluded(run.network))
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     step.normalise(&parent.tree, &mut tree, After::Run, lock)?;
-    Ok(Made { tree, log: Some(log.id().to_owned()) })
+    Ok(Made {
+        tree,
+        log: Some(log.id().to_owned()),
+    })
 }
 
 /// Enables, disables and masks units.
@@ -60,7 +72,9 @@ pub(super) fn units(
         mask: units.mask.clone(),
     };
     let job = wanted
-        .job(epoch(lock), |path| parent.tree.lookup(path.as_bytes()).is_ok())
+        .job(epoch(lock), |path| {
+            parent.tree.lookup(path.as_bytes()).is_ok()
+        })
         .map_err(|error| step.provision(error))?;
     let log = step.log()?;
     let changes = with_guest(step.shop, parent.id, |guest| {
@@ -70,5 +84,8 @@ pub(super) fn units(
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     step.normalise(&parent.tree, &mut tree, After::Run, lock)?;
-    Ok(Made { tree, log: Some(log.id().to_owned()) })
+    Ok(Made {
+        tree,
+        log: Some(log.id().to_owned()),
+    })
 }

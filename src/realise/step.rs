@@ -49,20 +49,38 @@ impl Step<'_> {
         self.pin(parent, lock)?;
         let mut document = self.document(parent, lock)?;
         if let Some(found) = self.found(&document)? {
-            self.tell(|id, place, total, summary| Event::StepCached { id, place, total, summary });
+            self.tell(|id, place, total, summary| Event::StepCached {
+                id,
+                place,
+                total,
+                summary,
+            });
             return Ok(found);
         }
-        let parent = Parent { id: parent, tree: self.shop.store.tree(parent)? };
+        let parent = Parent {
+            id: parent,
+            tree: self.shop.store.tree(parent)?,
+        };
         if packages::renew(self, &parent, lock)? || bootstrap::renew(self, lock)? {
             document = self.document(parent.id, lock)?;
         }
         // Whoever else makes this step has it done when the lock is free.
         let _turn = self.take_turn(&document)?;
         if let Some(found) = self.found(&document)? {
-            self.tell(|id, place, total, summary| Event::StepCached { id, place, total, summary });
+            self.tell(|id, place, total, summary| Event::StepCached {
+                id,
+                place,
+                total,
+                summary,
+            });
             return Ok(found);
         }
-        self.tell(|id, place, total, summary| Event::StepStarted { id, place, total, summary });
+        self.tell(|id, place, total, summary| Event::StepStarted {
+            id,
+            place,
+            total,
+            summary,
+        });
         let start = Instant::now();
         let result = self.make(&parent, lock).and_then(|made| {
             let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -77,9 +95,16 @@ impl Step<'_> {
                 milliseconds: made.milliseconds,
             }),
             Err(error) => {
-                self.shop.reporter.event(Event::StepFailed { id: &self.planned.id });
+                self.shop.reporter.event(Event::StepFailed {
+                    id: &self.planned.id,
+                });
                 if let Some(log) = error.log() {
-                    note_failure(self.shop.store, &self.planned.recipe, self.planned.place, &log)?;
+                    note_failure(
+                        self.shop.store,
+                        &self.planned.recipe,
+                        self.planned.place,
+                        &log,
+                    )?;
                 }
             }
         }
@@ -98,7 +123,11 @@ impl Step<'_> {
 
     /// Everything that goes into the step.
     fn document(&self, parent: TreeId, lock: &Lock) -> Result<KeyDocument, Error> {
-        let context = KeyContext { lock, platform: self.platform, normaliser: NORMALISER };
+        let context = KeyContext {
+            lock,
+            platform: self.platform,
+            normaliser: NORMALISER,
+        };
         Ok(key(self.planned, parent, context)?)
     }
 
@@ -108,7 +137,9 @@ impl Step<'_> {
         }
         let store = self.shop.store;
         let all = store.realisations(document.key())?;
-        Ok(all.into_iter().find(|realisation| store.has_tree(realisation.tree)))
+        Ok(all
+            .into_iter()
+            .find(|realisation| store.has_tree(realisation.tree)))
     }
 
     fn tell<'s>(&'s self, event: impl FnOnce(&'s str, usize, usize, &'s str) -> Event<'s>) {
@@ -120,8 +151,11 @@ impl Step<'_> {
     fn take_turn(&self, document: &KeyDocument) -> Result<File, Error> {
         let path = self.shop.store.locks().join(document.key().to_string());
         let open = || -> std::io::Result<File> {
-            let file =
-                File::options().write(true).create(true).truncate(false).open(&path)?;
+            let file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)?;
             rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
             Ok(file)
         };
@@ -192,7 +226,10 @@ impl Step<'_> {
 
     /// Names the step in an error.
     pub(super) fn provision(&self, source: crate::provision::Error) -> Error {
-        Error::Provision { id: self.planned.id.clone(), source: Box::new(source) }
+        Error::Provision {
+            id: self.planned.id.clone(),
+            source: Box::new(source),
+        }
     }
 }
 
@@ -203,5 +240,7 @@ pub(super) fn epoch(lock: &Lock) -> i64 {
 
 /// Seconds since 1970.
 pub(super) fn now() -> i64 {
-    std::time::UNIX_EPOCH.elapsed().map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+    std::time::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }

@@ -24,7 +24,9 @@ pub struct Workshop<'a> {
 
 impl std::fmt::Debug for Workshop<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workshop").field("store", self.store).finish_non_exhaustive()
+        f.debug_struct("Workshop")
+            .field("store", self.store)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +68,9 @@ impl<'a> Workshop<'a> {
 /// `MemAvailable` of `/proc/meminfo`, in bytes. Source: `proc_meminfo(5)`.
 fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes << 10)
 }

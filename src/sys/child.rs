@@ -16,7 +16,11 @@ pub fn enter_cgroup(command: &mut Command, procs: OwnedFd) {
     unsafe {
         command.pre_exec(move || {
             let written = libc::write(procs.as_raw_fd(), c"0".as_ptr().cast(), 1);
-            if written == 1 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+            if written == 1 {
+                Ok(())
+            } else {
+                Err(std::io::Error::last_os_error())
+            }
         });
     }
 }

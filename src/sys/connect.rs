@@ -57,7 +57,11 @@ pub fn connect_inside(leader: u32, path: &Path) -> io::Result<UnixStream> {
             let inside = libc::fork();
             if inside == 0 {
                 let result = libc::connect(socket, (&raw const address).cast(), length);
-                libc::_exit(if result == 0 { 0 } else { *libc::__errno_location() });
+                libc::_exit(if result == 0 {
+                    0
+                } else {
+                    *libc::__errno_location()
+                });
             }
             libc::_exit(exit_code(inside));
         }
@@ -85,7 +89,11 @@ fn exit_code(child: libc::pid_t) -> i32 {
             return libc::ECHILD;
         }
     }
-    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { libc::EPROTO }
+    if libc::WIFEXITED(status) {
+        libc::WEXITSTATUS(status)
+    } else {
+        libc::EPROTO
+    }
 }
 
 fn same_namespace(a: &std::fs::File, b: &std::fs::File) -> io::Result<bool> {

@@ -93,5 +93,9 @@ pub fn with_id_map(mount: OwnedFd, namespace: BorrowedFd<'_>) -> io::Result<Owne
             size_of::<libc::mount_attr>(),
         )
     };
-    if result == 0 { Ok(mount) } else { Err(Error::last_os_error()) }
+    if result == 0 {
+        Ok(mount)
+    } else {
+        Err(Error::last_os_error())
+    }
 }

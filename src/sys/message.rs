@@ -1,8 +1,8 @@
 //! D-Bus messages from bytes.
 
 use zbus::Message;
-use zbus::wire::serialized::{Context, Data};
 use zbus::wire::LE;
+use zbus::wire::serialized::{Context, Data};
 
 /// The message that `bytes` are, in little-endian encoding.
 ///

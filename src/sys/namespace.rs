@@ -15,6 +15,9 @@ pub fn private_mounts() -> std::io::Result<()> {
     unsafe {
         rustix::thread::unshare_unsafe(UnshareFlags::NEWNS)?;
     }
-    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM)?;
+    mount_change(
+        "/",
+        MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM,
+    )?;
     Ok(())
 }

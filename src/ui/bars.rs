@@ -25,7 +25,11 @@ impl Bars {
         } else {
             ProgressDrawTarget::hidden()
         };
-        Self { ui, all: MultiProgress::with_draw_target(target), open: Mutex::default() }
+        Self {
+            ui,
+            all: MultiProgress::with_draw_target(target),
+            open: Mutex::default(),
+        }
     }
 
     fn say(&self, line: &str) {
@@ -33,13 +37,17 @@ impl Bars {
     }
 
     fn bars(&self) -> std::sync::MutexGuard<'_, HashMap<String, ProgressBar>> {
-        self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.open
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn spinner(&self, key: &str, text: String) {
         let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}");
         let bar = ProgressBar::new_spinner().with_message(text);
-        let bar = self.all.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())));
+        let bar = self
+            .all
+            .add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())));
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         self.bars().insert(key.to_owned(), bar);
     }
@@ -61,7 +69,9 @@ impl Progress for Bars {
         );
         let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
         let bar = bar.with_prefix(item.to_owned());
-        let bar = self.all.add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
+        let bar = self
+            .all
+            .add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
         self.bars().insert(item.to_owned(), bar);
     }
 
@@ -76,7 +86,8 @@ impl Progress for Bars {
     }
 
     fn present(&self, item: &str) {
-        self.all.suspend(|| self.ui.detail(format!("{item}: already there")));
+        self.all
+            .suspend(|| self.ui.detail(format!("{item}: already there")));
     }
 
     fn message(&self, text: &str) {
@@ -87,21 +98,39 @@ impl Progress for Bars {
 impl Reporter for Bars {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::StepStarted { id, place, total, summary } => {
+            Event::StepStarted {
+                id,
+                place,
+                total,
+                summary,
+            } => {
                 if self.ui.shows_progress() {
                     self.spinner(id, format!("[{place}/{total}] {id}: {summary}"));
                 } else {
                     self.say(&format!("[{place}/{total}] {id}: {summary}"));
                 }
             }
-            Event::StepCached { id, place, total, summary } => {
+            Event::StepCached {
+                id,
+                place,
+                total,
+                summary,
+            } => {
                 self.say(&format!("[{place}/{total}] {id}: {summary} (cached)"));
             }
-            Event::StepDone { id, place, total, summary, milliseconds } => {
+            Event::StepDone {
+                id,
+                place,
+                total,
+                summary,
+                milliseconds,
+            } => {
                 self.close(id);
                 let seconds = milliseconds as f64 / 1000.0;
                 if self.ui.shows_progress() {
-                    self.say(&format!("[{place}/{total}] {id}: {summary} ({seconds:.1} s)"));
+                    self.say(&format!(
+                        "[{place}/{total}] {id}: {summary} ({seconds:.1} s)"
+                    ));
                 } else {
                     self.say(&format!("[{place}/{total}] {id}: done in {seconds:.1} s"));
                 }

@@ -38,7 +38,11 @@ impl Ui {
     /// Looks at the terminal.
     pub fn new(verbosity: Verbosity) -> Self {
         let terminal = io::stderr().is_terminal();
-        Self { verbosity, color: terminal && !crate::settings::no_color(), terminal }
+        Self {
+            verbosity,
+            color: terminal && !crate::settings::no_color(),
+            terminal,
+        }
     }
 
     /// Whether messages may have colours.

@@ -9,7 +9,9 @@ pub struct Table {
 impl Table {
     /// A table with these column names.
     pub fn new<const N: usize>(heading: [&str; N]) -> Self {
-        Self { rows: vec![heading.map(str::to_owned).to_vec()] }
+        Self {
+            rows: vec![heading.map(str::to_owned).to_vec()],
+        }
     }
 
     /// Adds a row.
@@ -21,11 +23,20 @@ impl Table {
     pub fn lines(&self) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max()
+            self.rows
+                .iter()
+                .filter_map(|r| r.get(column))
+                .map(|c| c.chars().count())
+                .max()
         };
-        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        let widths: Vec<usize> = (0..columns)
+            .map(|column| width(column).unwrap_or(0))
+            .collect();
         let line = |row: &Vec<String>| {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"));
             cells.collect::<Vec<_>>().join("   ").trim_end().to_owned()
         };
         self.rows.iter().map(line).collect()
@@ -59,7 +70,9 @@ fn precision(value: f64) -> usize {
 
 /// How long ago `then` was, in seconds since 1970, as docker says it.
 pub fn ago(then: i64) -> String {
-    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs() as i64);
+    let now = std::time::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |d| d.as_secs() as i64);
     let seconds = (now - then).max(0);
     let (count, unit) = match seconds {
         0..60 => (seconds, "second"),

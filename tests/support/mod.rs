@@ -27,8 +27,14 @@ use tempfile::TempDir;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Settings of the machine that racker needs for its way to the network.
-const PROXIES: [&str; 6] =
-    ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+const PROXIES: [&str; 6] = [
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+];
 
 /// The repository.
 pub(crate) fn repository() -> &'static Path {
@@ -58,7 +64,9 @@ pub(crate) fn tool(name: &str, package: &str) -> PathBuf {
 /// Runs a program that must succeed.
 #[track_caller]
 pub(crate) fn execute(command: &mut Command) -> Vec<u8> {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}",
@@ -70,11 +78,7 @@ pub(crate) fn execute(command: &mut Command) -> Vec<u8> {
 
 /// Waits until `done` gives something, for at most `limit`.
 #[track_caller]
-pub(crate) fn wait_for<T>(
-    limit: Duration,
-    what: &str,
-    mut done: impl FnMut() -> Option<T>,
-) -> T {
+pub(crate) fn wait_for<T>(limit: Duration, what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(value) = done() {
@@ -97,7 +101,10 @@ pub(crate) struct Racker {
 impl Racker {
     /// racker with the store at `store`.
     pub(crate) fn new(store: &Path) -> Self {
-        assert!(rustix::process::geteuid().is_root(), "these tests must run as root");
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "these tests must run as root"
+        );
         let home = scratch().join("home");
         fs::create_dir_all(&home).unwrap();
         let mut environment = BTreeMap::from([
@@ -111,12 +118,18 @@ impl Racker {
                 environment.insert(name.into(), value);
             }
         }
-        Self { store: store.to_owned(), directory: home, environment, input: None }
+        Self {
+            store: store.to_owned(),
+            directory: home,
+            environment,
+            input: None,
+        }
     }
 
     /// With an environment variable.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.environment.insert(name.into(), value.as_ref().to_owned());
+        self.environment
+            .insert(name.into(), value.as_ref().to_owned());
         self
     }
 
@@ -140,7 +153,10 @@ impl Racker {
     /// `program` in racker's surroundings.
     pub(crate) fn surround(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().envs(&self.environment).current_dir(&self.directory);
+        command
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(&self.directory);
         command
     }
 
@@ -158,7 +174,11 @@ impl Racker {
 
     /// Runs a command of [`Racker::command`] or [`Racker::surround`] to its end.
     pub(crate) fn finish(&self, mut command: Command) -> Output {
-        let input = if self.input.is_some() { Stdio::piped() } else { Stdio::null() };
+        let input = if self.input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        };
         let line = format!("{command:?}");
         let mut child = command
             .stdin(input)
@@ -171,6 +191,24 @@ impl Racker {
             thread::spawn(move || pipe.write_all(&bytes));
         }
         wait(child, line)
+    }
+
+    /// Runs racker to its end on a machine without a program of `/usr/bin`.
+    pub(crate) fn without(&self, program: &str, arguments: &[&str]) -> Output {
+        // In a mount namespace of its own, links to everything else take the directory's place.
+        const SCRIPT: &str = "real=$(mktemp -d -p \"$1\"); missing=$2; shift 2
+            mount --bind /usr/bin \"$real\"
+            mount -t tmpfs none /usr/bin
+            \"$real/ln\" -s \"$real\"/* /usr/bin
+            rm \"/usr/bin/$missing\"
+            exec \"$@\"";
+        let mut command = self.surround(tool("unshare", "util-linux"));
+        command
+            .args(["--mount", "sh", "-ec", SCRIPT, "sh"])
+            .arg(scratch())
+            .arg(program);
+        command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
+        self.finish(command)
     }
 
     /// The store, opened to be looked at.
@@ -188,9 +226,16 @@ impl Racker {
 /// Fails unless everything in the store at `path` is whole, and nothing unfinished lies about.
 #[track_caller]
 pub(crate) fn verify(path: &Path) {
-    let damage = Store::open(path, Access::ReadOnly).unwrap().verify().unwrap();
+    let damage = Store::open(path, Access::ReadOnly)
+        .unwrap()
+        .verify()
+        .unwrap();
     assert!(damage.is_empty(), "the store is damaged: {damage:#?}");
-    assert_eq!(names(&path.join("stage")), Vec::<String>::new(), "left in stage/");
+    assert_eq!(
+        names(&path.join("stage")),
+        Vec::<String>::new(),
+        "left in stage/"
+    );
 }
 
 /// The sorted names in a directory; none where it is not there.
@@ -218,7 +263,10 @@ pub(crate) fn wait(child: Child, line: String) -> Output {
     });
     let output = child.wait_with_output().unwrap();
     drop(done);
-    assert!(!watchdog.join().unwrap(), "{line}: not done within {LIMIT:?}");
+    assert!(
+        !watchdog.join().unwrap(),
+        "{line}: not done within {LIMIT:?}"
+    );
     Output {
         code: output.status.code(),
         stdout: output.stdout,
@@ -265,7 +313,11 @@ impl Output {
     /// Fails unless standard error has `text` in it.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "not said: {text:?}\n{}", self.report());
+        assert!(
+            self.stderr.contains(text),
+            "not said: {text:?}\n{}",
+            self.report()
+        );
         self
     }
 
@@ -279,7 +331,11 @@ impl Output {
     /// Fails unless standard error is one message of racker's own, with its hints and output.
     #[track_caller]
     pub(crate) fn one_message(self) -> Self {
-        let messages = self.stderr.lines().filter(|line| line.starts_with("racker:")).count();
+        let messages = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("racker:"))
+            .count();
         assert_eq!(messages, 1, "{}", self.report());
         assert!(!self.stderr.contains("panicked"), "{}", self.report());
         self
@@ -392,7 +448,12 @@ pub(crate) fn shared() -> &'static Racker {
         let recipe = repository().join("recipes/quickstart.toml");
         let lock = shared_lock();
         racker
-            .run(&["bake", recipe.to_str().unwrap(), "--lock", lock.to_str().unwrap()])
+            .run(&[
+                "bake",
+                recipe.to_str().unwrap(),
+                "--lock",
+                lock.to_str().unwrap(),
+            ])
             .success();
         racker
     })
@@ -414,7 +475,12 @@ pub(crate) fn bake_on_quickstart(name: &str, rest: &str) {
     fs::write(&recipe, format!("from = \"{}\"\n{rest}", base.display())).unwrap();
     fs::copy(shared_lock(), &lock).unwrap();
     racker
-        .run(&["bake", recipe.to_str().unwrap(), "--lock", lock.to_str().unwrap()])
+        .run(&[
+            "bake",
+            recipe.to_str().unwrap(),
+            "--lock",
+            lock.to_str().unwrap(),
+        ])
         .success();
 }
 
@@ -460,7 +526,10 @@ pub(crate) fn snapshot(directory: &Path) -> BTreeMap<PathBuf, (i64, i64, u64, u6
         .filter(|entry| !entry.file_type().is_dir())
         .map(|entry| {
             let m = entry.metadata().unwrap();
-            (entry.path().to_owned(), (m.mtime(), m.mtime_nsec(), m.ino(), m.size()))
+            (
+                entry.path().to_owned(),
+                (m.mtime(), m.mtime_nsec(), m.ino(), m.size()),
+            )
         })
         .collect()
 }
@@ -492,11 +561,44 @@ pub(crate) fn mini() -> &'static Path {
 
 fn make_mini(root: &Path) {
     const TOOLS: [&str; 28] = [
-        "cat", "chmod", "chown", "cp", "dash", "dd", "env", "false", "head", "id", "ln", "ls",
-        "mkdir", "mv", "od", "pwd", "readlink", "rm", "seq", "sha256sum", "sleep", "stat", "stty",
-        "touch", "tr", "true", "tty", "wc",
+        "cat",
+        "chmod",
+        "chown",
+        "cp",
+        "dash",
+        "dd",
+        "env",
+        "false",
+        "head",
+        "id",
+        "ln",
+        "ls",
+        "mkdir",
+        "mv",
+        "od",
+        "pwd",
+        "readlink",
+        "rm",
+        "seq",
+        "sha256sum",
+        "sleep",
+        "stat",
+        "stty",
+        "touch",
+        "tr",
+        "true",
+        "tty",
+        "wc",
     ];
-    for directory in ["usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "etc", "tmp", "var"] {
+    for directory in [
+        "usr/bin",
+        "usr/lib",
+        "usr/lib64",
+        "usr/sbin",
+        "etc",
+        "tmp",
+        "var",
+    ] {
         fs::create_dir_all(root.join(directory)).unwrap();
     }
     for name in ["bin", "sbin", "lib", "lib64"] {
@@ -506,10 +608,17 @@ fn make_mini(root: &Path) {
     let libraries = execute(Command::new("ldd").args(&wanted));
     let libraries = String::from_utf8(libraries).unwrap();
     let words = libraries.split_whitespace();
-    wanted.extend(words.filter(|word| word.starts_with('/') && !word.ends_with(':')).map(Into::into));
+    wanted.extend(
+        words
+            .filter(|word| word.starts_with('/') && !word.ends_with(':'))
+            .map(Into::into),
+    );
     for path in wanted {
         // A library goes where the loader was told to look, with merged /usr.
-        let merged = path.strip_prefix("/usr").or_else(|_| path.strip_prefix("/")).unwrap();
+        let merged = path
+            .strip_prefix("/usr")
+            .or_else(|_| path.strip_prefix("/"))
+            .unwrap();
         let target = root.join("usr").join(merged);
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(&path, &target).unwrap();
@@ -517,6 +626,10 @@ fn make_mini(root: &Path) {
     symlink("dash", root.join("usr/bin/sh")).unwrap();
     let passwd = "root:x:0:0:root:/root:/bin/sh\nwww:x:33:34:www:/var/www:/bin/sh\n";
     fs::write(root.join("etc/passwd"), passwd).unwrap();
-    fs::write(root.join("etc/group"), "root:x:0:\nwww:x:34:\nextra:x:44:www\n").unwrap();
+    fs::write(
+        root.join("etc/group"),
+        "root:x:0:\nwww:x:34:\nextra:x:44:www\n",
+    )
+    .unwrap();
     fs::set_permissions(root.join("tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
 }

@@ -111,7 +111,10 @@ impl Bootstrap {
         // mmdebstrap adds apt by its priority, which the archive states and the package does not.
         let apt = (self.variant.as_deref() != Some("essential")).then(|| "apt".to_owned());
         super::Request {
-            install: apt.into_iter().chain(self.include.iter().cloned()).collect(),
+            install: apt
+                .into_iter()
+                .chain(self.include.iter().cloned())
+                .collect(),
             ..super::Request::default()
         }
     }
