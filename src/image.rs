@@ -30,10 +30,8 @@ pub fn find(store: &Store, name: &str) -> Result<Option<Image>, Failure> {
 fn candidates(name: &str) -> Vec<String> {
     let mut all = Vec::new();
     if !name.contains('/') {
-        all.push(match name.contains(':') {
-            true => format!("localhost/{name}"),
-            false => format!("localhost/{name}:latest"),
-        });
+        let tag = if name.contains(':') { "" } else { ":latest" };
+        all.push(format!("localhost/{name}{tag}"));
     }
     if let Ok(reference) = Reference::parse(name) {
         all.push(reference.to_string());

@@ -148,9 +148,8 @@ pub fn main() -> u8 {
             ui.error(failure.render());
             match (own_code, failure.code) {
                 // `run` says with 125 that racker failed; 126 and 127 speak of the command.
-                (Some(_), code @ (126 | 127)) => code,
-                (Some(own), _) => own,
-                (None, code) => code,
+                (Some(own), code) if !matches!(code, 126 | 127) => own,
+                (_, code) => code,
             }
         }
     }

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -93,7 +93,7 @@ fn find(snapshot: &Snapshot, process: &Process) -> Result<String, Error> {
     }
 }
 
-fn start(snapshot: &Snapshot, options: &Options<'_>, log: &PathBuf) -> Result<Launched, Error> {
+fn start(snapshot: &Snapshot, options: &Options<'_>, log: &Path) -> Result<Launched, Error> {
     let mut binds = options.binds.to_vec();
     // An image that has generators there of its own keeps them.
     if snapshot.root()?.mode(boot::GENERATORS).is_none() {
@@ -135,7 +135,7 @@ fn skip_generators(snapshot: &Snapshot) -> io::Result<Bind> {
 }
 
 /// Waits for PID 1's private socket to appear, and connects.
-fn connect(nspawn: &Launched, leader: u32, deadline: Instant, log: &PathBuf) -> Result<Bus, Error> {
+fn connect(nspawn: &Launched, leader: u32, deadline: Instant, log: &Path) -> Result<Bus, Error> {
     let stream = wait_for_socket(nspawn, leader, deadline).map_err(|error| {
         let console = tail(log, 10);
         match error.kind() {

@@ -81,7 +81,7 @@ impl Bus {
             }
             let member = header
                 .member()
-                .map(|name| name.as_str())
+                .map(zbus::names::MemberName::as_str)
                 .unwrap_or_default();
             if member == "JobRemoved" {
                 let (_, path, _, result): (u32, OwnedObjectPath, String, String) =

@@ -14,7 +14,7 @@ use super::Error;
 use crate::sys::IdMap;
 
 /// Ids in a block.
-pub const COUNT: u32 = 65536;
+const COUNT: u32 = 65536;
 /// The first id of the first block, as systemd-nspawn's own allocation has it.
 const FIRST: u32 = 524_288;
 /// Blocks up to systemd-nspawn's last id, 1878982656.
@@ -22,16 +22,16 @@ const BLOCKS: u32 = 1024;
 
 /// A locked block.
 #[derive(Debug)]
-pub struct IdBlock {
+pub(super) struct IdBlock {
     /// Where it lies.
-    pub map: IdMap,
+    pub(super) map: IdMap,
     /// The locked file.
-    pub file: File,
+    pub(super) file: File,
 }
 
 impl IdBlock {
     /// Locks a free block in `directory`.
-    pub fn acquire(directory: &Path) -> Result<Self, Error> {
+    pub(super) fn acquire(directory: &Path) -> Result<Self, Error> {
         fs::create_dir_all(directory)
             .map_err(Error::io(format!("create {}", directory.display())))?;
         for number in 0..BLOCKS {
@@ -53,7 +53,7 @@ impl IdBlock {
 }
 
 /// Opens and locks the block file at `path`; `None` where another process holds it.
-pub fn lock(path: &Path) -> io::Result<Option<File>> {
+pub(super) fn lock(path: &Path) -> io::Result<Option<File>> {
     let file = OpenOptions::new()
         .read(true)
         .write(true)

@@ -116,7 +116,7 @@ impl Root {
     pub fn init(&self) -> Option<Init> {
         let present = ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"]
             .iter()
-            .any(|path| self.mode(path).is_some_and(|mode| executable_file(mode)));
+            .any(|path| self.mode(path).is_some_and(executable_file));
         if !present {
             return None;
         }

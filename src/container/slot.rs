@@ -99,7 +99,7 @@ impl Slot {
 }
 
 fn random_id() -> std::io::Result<String> {
-    let mut bytes = [0; 6];
+    let mut bytes = [0; 8];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes))[4..].to_owned())
 }

@@ -87,11 +87,10 @@ fn find_group(wanted: &str, group: &str) -> Result<u32, Error> {
     }
     group
         .lines()
-        .filter_map(|line| {
+        .find_map(|line| {
             let mut fields = line.split(':');
             (fields.next()? == wanted).then(|| fields.nth(1)?.parse().ok())?
         })
-        .next()
         .ok_or_else(|| Error::NoGroup(wanted.to_owned()))
 }
 

@@ -207,9 +207,7 @@ impl Lock {
                 request: section.request,
                 parent: section.parent,
                 metadata: section.metadata,
-                sources: section
-                    .sources
-                    .map(|lines| lines.iter().map(|it| format!("{it}\n")).collect()),
+                sources: section.sources.map(|lines| lines.join("\n") + "\n"),
                 tool: section.tool,
                 packages,
             });

@@ -46,8 +46,9 @@ pub(super) fn find(
         }
     };
     let image = match from {
-        From::Scratch | From::Bootstrap(_) => return empty(shop),
-        From::Recipe(_) | From::Curated(_) => return empty(shop),
+        From::Scratch | From::Bootstrap(_) | From::Recipe(_) | From::Curated(_) => {
+            return empty(shop);
+        }
         From::Reference(text) => {
             let reference = Reference::parse(text)?;
             let digest = match lock.base(text, platform) {

@@ -172,7 +172,7 @@ fn metadata(mode: Mode, uid: u32, gid: u32, epoch: i64) -> Metadata {
             seconds: epoch,
             nanoseconds: 0,
         },
-        xattrs: Default::default(),
+        xattrs: racker_store::Xattrs::default(),
     }
 }
 

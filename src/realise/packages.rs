@@ -21,16 +21,14 @@ const SHOWN: usize = 15;
 
 /// Resolves the step where the lock has no answer to what it asks.
 pub(super) fn pin(step: &Step<'_>, parent: TreeId, lock: &mut Lock) -> Result<(), Error> {
-    match stale(step, lock, None) {
-        None => Ok(()),
-        Some(_) => {
-            let parent = Parent {
-                id: parent,
-                tree: step.shop.store.tree(parent)?,
-            };
-            renew(step, &parent, lock).map(drop)
-        }
+    if stale(step, lock, None).is_none() {
+        return Ok(());
     }
+    let parent = Parent {
+        id: parent,
+        tree: step.shop.store.tree(parent)?,
+    };
+    renew(step, &parent, lock).map(drop)
 }
 
 /// Resolves the step again where the lock's answer was for another question or another parent;

@@ -1,0 +1,61 @@
+//! Every guest that racker has a recipe for, with either way to mount its tree.
+
+mod support;
+
+use support::Racker;
+
+fn boots(label: &str, version: &str) {
+    let racker = Racker::new(&support::scratch().join("guests"));
+    let lock = support::scratch().join(format!("{label}.lock"));
+    racker
+        .run(&["bake", label, "--lock", lock.to_str().unwrap()])
+        .success();
+    for method in ["erofs", "checkout"] {
+        let run = |command: &[&str]| {
+            racker.run(&[&["--tree-mount", method, "run", "--rm", label], command].concat())
+        };
+        let script = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend; \
+                      systemctl --version | head -n 1 | cut -d ' ' -f 1,2";
+        let output = run(&["sh", "-c", script]).success().silent();
+        assert_eq!(
+            output.text(),
+            format!("running\nsystemd {version}\n"),
+            "{method}"
+        );
+        let output = run(&["hostnamectl"]).success().silent();
+        assert!(
+            output.text().contains("Virtualization: systemd-nspawn"),
+            "{}",
+            output.report()
+        );
+        run(&["sh", "-c", "exit 66"]).code(66);
+        run(&["sh", "-c", "kill -TERM $$"]).code(143);
+        run(&["no-such-command"]).code(127);
+        let racker = racker.clone().input("foo\n");
+        let output = racker
+            .run(&["--tree-mount", method, "run", "-i", label, "cat"])
+            .success();
+        assert_eq!(output.text(), "foo\n");
+        let output = run(&["printf", "<%s>\\n", "a b", "", "$HOME", "%n", "a\nb"]).success();
+        assert_eq!(output.text(), "<a b>\n<>\n<$HOME>\n<%n>\n<a\nb>\n");
+    }
+    racker.verify();
+}
+
+#[test]
+#[ignore = "downloads a whole Debian; tests/full runs it"]
+fn debian_bullseye() {
+    boots("debian-bullseye", "247");
+}
+
+#[test]
+#[ignore = "downloads a whole Debian; tests/full runs it"]
+fn debian_bookworm() {
+    boots("debian-bookworm", "252");
+}
+
+#[test]
+#[ignore = "downloads a whole Debian; tests/full runs it"]
+fn debian_trixie() {
+    boots("debian-trixie", "257");
+}
