@@ -1,10 +1,11 @@
 //! `racker bake`
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use racker_store::Store;
+use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 
 use super::{Context, failed};
@@ -90,6 +91,22 @@ fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
     })
 }
 
+/// Waits until nobody else bakes with the same lock: two that each made a lock of their own would
+/// make two images of one recipe. In a store that cannot be written nothing is baked.
+fn take_turn(store: &Store, lock_path: &Path) -> Option<File> {
+    let path = std::path::absolute(lock_path).ok()?;
+    let name = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
+    let path = store.locks().join(format!("bake.{name}"));
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .ok()?;
+    rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive)).ok()?;
+    Some(file)
+}
+
 /// Bakes one recipe with its lock, which is written where it changed, after a failure too.
 pub fn bake_chain(
     shop: Workshop<'_>,
@@ -97,6 +114,7 @@ pub fn bake_chain(
     lock_path: &Path,
     options: &Options,
 ) -> Result<Baked, Failure> {
+    let _turn = take_turn(shop.store, lock_path);
     let before = read_lock(lock_path)?;
     let mut lock = before.clone();
     let result = realise::bake(shop, chain, &mut lock, options);
@@ -107,6 +125,7 @@ pub fn bake_chain(
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    crate::container::slot::require_root()?;
     let chains: Vec<Chain> = args
         .recipes
         .iter()

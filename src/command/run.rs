@@ -80,6 +80,7 @@ enum Systemd {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    container::slot::require_root()?;
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {
         let image = image::obtain(shop, &args.image)?;

@@ -17,10 +17,11 @@ use zbus::{Fd, Variant};
 
 use super::bus::{Bus, Properties, UnitEnd};
 use super::direct::Options;
-use super::launch::{Launched, launch, tail};
-use super::nspawn::{Bind, Invocation, Payload};
+use super::launch::{Launched, launch, place_init, tail};
+use super::nspawn::{self, Bind, INIT, Invocation, Payload};
 use super::root::{Found, Init};
 use super::terminal::{Raw, Terminal};
+use super::users::User;
 use super::{Console, Error, Exit, Process, Snapshot, boot, notify, relay, signals};
 use crate::sys;
 
@@ -42,18 +43,24 @@ pub fn run(
 ) -> Result<Exit, Error> {
     let command = find(snapshot, process)?;
     let log = snapshot.slot().directory().join("console.log");
-    let nspawn = start(snapshot, options, &log)?;
+    let through_init = !known(snapshot, &process.user)?;
+    let nspawn = start(snapshot, options, &log, through_init)?;
     let deadline = Instant::now() + BOOT_TIMEOUT;
     let Some(leader) = nspawn.leader(Some(deadline))? else {
         return Err(Error::Nspawn(tail(&log, 10)));
     };
     (options.phase)("first process runs");
+    end_with(&nspawn, snapshot)?;
     let mut bus = connect(&nspawn, leader, deadline, &log)?;
     (options.phase)("init answers");
     if options.forward_signals {
         forward(&bus, snapshot)?;
     }
-    let properties = properties(&command, init, process);
+    let properties = if through_init {
+        properties(INIT, init, &behind_init(process))
+    } else {
+        properties(&command, init, process)
+    };
     let end = match console {
         Console::Terminal => {
             let owner = snapshot.slot().ids().base + process.user.uid;
@@ -80,6 +87,34 @@ pub fn run(
     }
 }
 
+/// Kills the guest when nspawn is gone: that of a killed nspawn lives on, and its init would go on
+/// to answer.
+fn end_with(nspawn: &Launched, snapshot: &Snapshot) -> Result<(), Error> {
+    let process = nspawn
+        .process()
+        .try_clone()
+        .map_err(Error::io("duplicate a descriptor"))?;
+    let name = cgroup_name(snapshot);
+    std::thread::spawn(move || {
+        let mut fds = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
+        if notify::wait(&mut fds, None).is_ok() {
+            kill(&name);
+        }
+    });
+    Ok(())
+}
+
+fn cgroup_name(snapshot: &Snapshot) -> String {
+    format!("racker-{}", snapshot.slot().id())
+}
+
+fn kill(cgroup: &str) {
+    if let Ok(hierarchy) = super::cgroup::hierarchy() {
+        let cgroup = super::cgroup::Cgroup::existing(hierarchy, cgroup.to_owned());
+        let _ = cgroup.kill(Duration::from_secs(5));
+    }
+}
+
 fn find(snapshot: &Snapshot, process: &Process) -> Result<String, Error> {
     let name = &process.argv[0];
     let search = process.variable("PATH").unwrap_or(super::process::PATH);
@@ -93,8 +128,43 @@ fn find(snapshot: &Snapshot, process: &Process) -> Result<String, Error> {
     }
 }
 
-fn start(snapshot: &Snapshot, options: &Options<'_>, log: &Path) -> Result<Launched, Error> {
+/// Whether the image's files name the user and the group. systemd takes no others.
+fn known(snapshot: &Snapshot, user: &User) -> Result<bool, Error> {
+    let root = snapshot.root()?;
+    let has = |path: &str, id: u32| {
+        let text = root.read(path).unwrap_or_default();
+        let id = id.to_string();
+        id == "0" || text.lines().any(|line| line.split(':').nth(2) == Some(&id))
+    };
+    Ok(has("/etc/passwd", user.uid) && has("/etc/group", user.gid))
+}
+
+/// The command started by racker's own pid 1, which takes any user.
+fn behind_init(process: &Process) -> Process {
+    let mut behind = process.clone();
+    let mut argv = nspawn::init_arguments(process);
+    argv.extend(process.argv.iter().cloned());
+    behind.argv = argv;
+    behind.env = process.environment();
+    behind.user = User::default();
+    behind
+}
+
+fn start(
+    snapshot: &Snapshot,
+    options: &Options<'_>,
+    log: &Path,
+    with_init: bool,
+) -> Result<Launched, Error> {
     let mut binds = options.binds.to_vec();
+    if with_init {
+        let source = place_init(snapshot)?;
+        binds.push(Bind {
+            source,
+            target: INIT.into(),
+            writable: false,
+        });
+    }
     // An image that has generators there of its own keeps them.
     if snapshot.root()?.mode(boot::GENERATORS).is_none() {
         binds.push(skip_generators(snapshot).map_err(Error::io("write to the run directory"))?);
@@ -210,14 +280,8 @@ fn not_yet(error: &io::Error) -> bool {
 
 fn forward(bus: &Bus, snapshot: &Snapshot) -> Result<(), Error> {
     let signal = bus.signaller()?;
-    let name = format!("racker-{}", snapshot.slot().id());
-    signals::forward(signal, move || {
-        if let Ok(hierarchy) = super::cgroup::hierarchy() {
-            let cgroup = super::cgroup::Cgroup::existing(hierarchy, name.clone());
-            let _ = cgroup.kill(Duration::from_secs(5));
-        }
-    })
-    .map_err(Error::io("take signals"))
+    let name = cgroup_name(snapshot);
+    signals::forward(signal, move || kill(&name)).map_err(Error::io("take signals"))
 }
 
 /// The command as properties of a transient unit, all but its streams.

@@ -97,8 +97,9 @@ pub fn run(
     }
     let code = nspawn.wait(deadline)?;
     (options.phase)("command ended");
+    // Out of time, or nspawn was killed: its guest lives on.
+    snapshot.slot().kill()?;
     if code.is_none() {
-        snapshot.slot().kill()?;
         nspawn.wait(None)?;
     }
     if let Some(relay) = relay {

@@ -36,7 +36,7 @@ impl Workplace {
     /// Takes a slot and mounts a directory of at most `size` bytes, in a mount namespace of the
     /// calling thread's own.
     pub fn open(size: u64) -> Result<Self, Error> {
-        let slot = Slot::acquire(&[])?;
+        let slot = Slot::acquire()?;
         sys::private_mounts().map_err(Error::io("make a private mount namespace"))?;
         let directory = slot.directory().to_owned();
         tmpfs(&directory, size).map_err(Error::io("mount a tmpfs"))?;

@@ -11,8 +11,8 @@ use crate::sys::IdMap;
 /// The program's name.
 pub const PROGRAM: &str = "systemd-nspawn";
 
-/// Where racker's own files appear in a container.
-pub const GUEST_DIRECTORY: &str = "/run/racker";
+/// Where racker's own pid 1 appears in a container.
+pub const INIT: &str = "/run/racker-init";
 
 /// A host path shown in the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,24 +122,19 @@ impl Invocation<'_> {
                 init,
                 terminal,
             } => {
-                let guest_init = format!("{GUEST_DIRECTORY}-init");
                 push(format!(
                     "--console={}",
                     if terminal { "interactive" } else { "pipe" }
                 ));
                 push(format!(
-                    "--bind-ro={}:{guest_init}",
+                    "--bind-ro={}:{INIT}",
                     escape(&init.display().to_string())
                 ));
                 for (name, value) in process.environment() {
                     push(format!("--setenv={name}={value}"));
                 }
                 push("--".into());
-                push(guest_init);
-                push(process.user.uid.to_string());
-                push(process.user.gid.to_string());
-                push(groups(&process.user.groups));
-                push(process.directory.clone());
+                init_arguments(process).into_iter().for_each(&mut push);
                 list.extend(process.argv.iter().map(OsString::from));
             }
         }
@@ -161,6 +156,18 @@ impl Invocation<'_> {
             ("SYSTEMD_NSPAWN_TMPFS_TMP", "0".into()),
         ]
     }
+}
+
+/// The command line of racker's pid 1, up to the command.
+pub fn init_arguments(process: &Process) -> Vec<String> {
+    let user = &process.user;
+    vec![
+        INIT.to_owned(),
+        user.uid.to_string(),
+        user.gid.to_string(),
+        groups(&user.groups),
+        process.directory.clone(),
+    ]
 }
 
 fn groups(list: &[u32]) -> String {

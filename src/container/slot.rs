@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Error;
-use super::cgroup::Cgroup;
+use super::cgroup::{self, Cgroup};
 use super::guard::{self, Guard, Record};
 use super::ids::IdBlock;
 use crate::sys::IdMap;
@@ -23,15 +23,13 @@ pub struct Slot {
     block: IdBlock,
     id: String,
     directory: PathBuf,
+    record: Record,
 }
 
 impl Slot {
-    /// Takes a place, first clearing those whose holders died. `remove` are further directories
-    /// that end with it.
-    pub fn acquire(remove: &[PathBuf]) -> Result<Self, Error> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(Error::NotRoot);
-        }
+    /// Takes a place, first clearing those whose holders died.
+    pub fn acquire() -> Result<Self, Error> {
+        require_root()?;
         let run = Path::new(RUN_DIRECTORY);
         let blocks = run.join("blocks");
         guard::sweep(&blocks).map_err(Error::io("clear up after an earlier container"))?;
@@ -41,26 +39,33 @@ impl Slot {
         let name = format!("racker-{id}");
         let record = Record {
             cgroup: name.clone(),
-            remove: std::iter::once(directory.clone())
-                .chain(remove.iter().cloned())
-                .collect(),
+            remove: vec![directory.clone()],
         };
         record
             .save(&block.file)
             .map_err(Error::io("write the container's record"))?;
-        fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
-        let cgroup = Cgroup::create(&name).map_err(Error::io(format!("create cgroup {name}")))?;
-        let hierarchy = cgroup.hierarchy().try_clone_to_owned();
-        let guard = hierarchy
+        // Before there is anything that it would have to clear up.
+        let guard = cgroup::hierarchy()
             .and_then(|hierarchy| Guard::start(hierarchy, &block.file))
             .map_err(Error::io("start the guard process"))?;
+        fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
+        let cgroup = Cgroup::create(&name).map_err(Error::io(format!("create cgroup {name}")))?;
         Ok(Self {
             guard,
             cgroup,
             block,
             id,
             directory,
+            record,
         })
+    }
+
+    /// Has `directory` removed at the end as well.
+    pub fn also_remove(&mut self, directory: &Path) -> Result<(), Error> {
+        self.record.remove.push(directory.to_owned());
+        self.record
+            .save(&self.block.file)
+            .map_err(Error::io("write the container's record"))
     }
 
     /// Twelve hexadecimal digits.
@@ -96,6 +101,11 @@ impl Slot {
             .finish()
             .map_err(Error::io("wait for the guard process"))
     }
+}
+
+/// Refuses anybody but root, before any work is done for nothing.
+pub fn require_root() -> Result<(), Error> {
+    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot) }
 }
 
 fn random_id() -> std::io::Result<String> {

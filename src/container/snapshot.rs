@@ -37,12 +37,18 @@ impl Snapshot {
     /// Mounts a snapshot of `tree` in a mount namespace of the calling thread's own. The mounts
     /// end with the thread and the processes it started.
     pub fn open(store: &Store, tree: TreeId, method: Method, upper: Upper) -> Result<Self, Error> {
+        let mut slot = Slot::acquire()?;
         let stage = match upper {
-            Upper::Disk => Some(store.stage()?),
+            Upper::Disk => {
+                // What racker and its guard, killed together, left here; its containers are gone.
+                store.sweep_stage()?;
+                let stage = store.stage()?;
+                slot.also_remove(stage.path())?;
+                Some(stage)
+            }
             Upper::Memory(_) => None,
         };
         let disk = stage.as_ref().map(|stage| stage.path().to_owned());
-        let slot = Slot::acquire(disk.as_slice())?;
         sys::private_mounts().map_err(Error::io("make a private mount namespace"))?;
         let directory = slot.directory().to_owned();
         let size = match upper {

@@ -54,6 +54,13 @@ fn read_tar(
     let open = || Ok(Box::new(reader) as Box<dyn Read + Send + '_>);
     let tar = layers::import_one(store, what, None, open, options.progress)?;
     options.progress.finished(what);
+    if tar.size == 0 {
+        // Where a tree should come from, this is a download that failed, not an empty archive.
+        return Err(Error::Decompress {
+            what: what.to_owned(),
+            reason: "it is empty".into(),
+        });
+    }
     Ok(tar)
 }
 
