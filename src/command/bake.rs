@@ -43,7 +43,8 @@ pub(super) struct Args {
 /// Loads a recipe by path or label.
 pub(super) fn load(name: &str, sets: &[(String, String)]) -> Result<Chain, Failure> {
     let is_label = !name.contains('/') && Path::new(name).extension() != Some("toml".as_ref());
-    if is_label && recipe::curated(name).is_some() && !Path::new(name).is_file() {
+    // A bare word that is no file can only be a label, known or misspelt.
+    if is_label && !Path::new(name).is_file() {
         return recipe::load_curated(name, sets).map_err(from_recipe);
     }
     recipe::load(Path::new(name), sets).map_err(from_recipe)

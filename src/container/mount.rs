@@ -141,10 +141,12 @@ fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
     let (upper, work) = (layout.writable.join("upper"), layout.writable.join("work"));
     fs::create_dir_all(&upper)?;
     fs::create_dir_all(&work)?;
-    // The root of an overlay has its upper's owner and mode.
+    // The root of an overlay has its upper's owner, mode and times.
     let topmost = fs::metadata(&lowers.layers[0])?;
     chown(&upper, Some(topmost.uid()), Some(topmost.gid()))?;
     fs::set_permissions(&upper, fs::Permissions::from_mode(topmost.mode() & 0o7777))?;
+    let times = fs::FileTimes::new().set_modified(topmost.modified()?);
+    fs::File::open(&upper)?.set_times(times)?;
 
     let mut lowerdir: Vec<String> = lowers
         .layers

@@ -105,7 +105,11 @@ impl Slot {
 
 /// Refuses anybody but root, before any work is done for nothing.
 pub fn require_root() -> Result<(), Error> {
-    if rustix::process::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot) }
+    if rustix::process::geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(Error::NotRoot)
+    }
 }
 
 fn random_id() -> std::io::Result<String> {

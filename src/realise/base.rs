@@ -256,9 +256,11 @@ fn rootfs(shop: Workshop<'_>, path: &Path, what: &str, name: &str) -> Result<Ima
 /// BLAKE3 of a file's bytes.
 fn identity(path: &Path) -> Result<blake3::Hash, Error> {
     let mut hasher = blake3::Hasher::new();
-    hasher
-        .update_mmap_rayon(path)
-        .map_err(Error::io(format!("read {}", path.display())))?;
+    hasher.update_mmap_rayon(path).map_err(|source| {
+        // Without the `.` that a relative `from` leaves in the middle.
+        let path = path.components().collect::<std::path::PathBuf>();
+        Error::Base { path, source }
+    })?;
     Ok(hasher.finalize())
 }
 

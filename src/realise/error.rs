@@ -77,6 +77,15 @@ pub enum Error {
         /// What it asks for.
         what: &'static str,
     },
+    /// The file that a recipe builds on cannot be read.
+    #[error("cannot read {}, which the recipe is `from`", path.display())]
+    Base {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: std::io::Error,
+    },
     /// A fetched file is another than the recipe says.
     #[error("{url} is {actual}, expected {expected}")]
     Digest {
@@ -164,6 +173,7 @@ impl Error {
             ],
             Self::Provision { source, .. } => source.hints(),
             Self::Files { hint, .. } => hint.iter().cloned().collect(),
+            Self::Base { .. } => vec!["a relative path starts at the recipe's directory".into()],
             Self::Locked { .. } => vec!["without --locked, bake renews the lock".into()],
             Self::Offline(_) => vec!["run it once without --offline".into()],
             Self::Digest { .. } => vec!["what lies there has changed; set the new digest".into()],
