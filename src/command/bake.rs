@@ -1,7 +1,7 @@
 //! `racker bake`
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use racker_store::Store;
@@ -134,6 +134,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         .collect::<Result<_, _>>()?;
     if args.lock.is_some() && chains.len() > 1 {
         return Err(Failure::new(USAGE, "--lock goes with one recipe"));
+    }
+    if args.shell_on_failure && !std::io::stdin().is_terminal() {
+        return Err(Failure::new(USAGE, "--shell-on-failure needs a terminal"));
     }
     let options = Options {
         no_cache: args.no_cache,
