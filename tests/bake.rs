@@ -631,10 +631,8 @@ fn a_root_filesystem_with_another_digest() {
         .says(&digest)
         .says("hint:");
     kitchen.racker.verify();
-    let right: String = sha2::Sha256::digest(fs::read(mini()).unwrap())
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let right = sha2::Sha256::digest(fs::read(mini()).unwrap());
+    let right = racker_store::Digest::from_bytes(right.into()).hex();
     kitchen.write("root.toml", &from(&format!("sha256:{right}")));
     kitchen.bake("root.toml").success();
 }

@@ -127,6 +127,14 @@ pub fn main() -> io::Result<()> {
     }
 }
 
+/// Clears up after the container recorded in a block that is locked; nothing where there is none.
+pub fn clear(block: &File) -> io::Result<()> {
+    match Record::load(block)? {
+        Some(record) => record.clear(cgroup::hierarchy()?, block),
+        None => Ok(()),
+    }
+}
+
 /// Clears up after containers whose racker and guard are both gone; `blocks` is the directory of
 /// block files. What cannot be cleared now is left for the next sweep.
 pub fn sweep(blocks: &Path) -> io::Result<()> {

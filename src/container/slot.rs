@@ -34,6 +34,8 @@ impl Slot {
         let blocks = run.join("blocks");
         guard::sweep(&blocks).map_err(Error::io("clear up after an earlier container"))?;
         let block = IdBlock::acquire(&blocks)?;
+        // Its holder may have died since.
+        guard::clear(&block.file).map_err(Error::io("clear up after an earlier container"))?;
         let id = random_id().map_err(Error::io("read random bytes"))?;
         let directory = run.join(&id);
         let name = format!("racker-{id}");
