@@ -10,7 +10,7 @@ Prints one time in seconds per run; without RUNS, one for each line of standard 
 root in a mount namespace of its own: `unshare -m`. With checkout, racker must have made the
 directories before.
 """
-import argparse, ctypes, os, re, socket, subprocess, sys, time
+import argparse, ctypes, os, re, socket, subprocess, sys, tempfile, time
 
 parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].strip())
 parser.add_argument("--tree-mount", choices=["erofs", "checkout"], default="erofs")
@@ -123,8 +123,9 @@ def one(number):
         command += ["--as-pid2", "--console=pipe", "true"]
     environment = {"PATH": os.environ["PATH"], "NOTIFY_SOCKET": address, "SYSTEMD_NSPAWN_LOCK": "0",
                    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_TMPFS_TMP": "0"}
+    errors = tempfile.TemporaryFile()
     start = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
                                preexec_fn=lambda: open(f"{group}/cgroup.procs", "w").write("0"))
     if given.mode == "boot":
         notify.settimeout(30)
@@ -139,7 +140,8 @@ def one(number):
     code = process.wait()
     took = time.monotonic() - start
     if given.mode == "direct" and code != 0:
-        sys.exit(f"bare.py: systemd-nspawn ended with {code}")
+        errors.seek(0)
+        sys.exit(f"bare.py: systemd-nspawn ended with {code}: {errors.read().decode(errors='replace')}")
     print(f"{took:.4f}", flush=True)
     notify.close()
     remove_group(group)

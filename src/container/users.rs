@@ -60,7 +60,13 @@ pub fn find(text: &str, passwd: &str, group: &str) -> Result<User, Error> {
         Some((name, group)) => (name, Some(group).filter(|g| !g.is_empty())),
         None => (text, None),
     };
-    let name = if name.is_empty() { "0" } else { name };
+    // Root needs no entry: an image of one static program has no users at all.
+    let unknown = |text: &str| !entries(passwd).any(|entry| entry.name == text);
+    let name = if name.is_empty() || name == "root" && unknown(name) {
+        "0"
+    } else {
+        name
+    };
     let number: Option<u32> = name.parse().ok();
     let entry = entries(passwd).find(|e| e.name == name || number == Some(e.uid));
     let (uid, gid, home, login) = match (entry, number) {
@@ -133,6 +139,7 @@ mod tests {
             (1234, 55, "/")
         );
         assert_eq!(find("", "", "").unwrap(), User::default());
+        assert_eq!(find("root", "", "").unwrap(), User::default());
     }
 
     #[test]

@@ -64,7 +64,7 @@ mod tests {
                 seconds: 0,
                 nanoseconds: 0,
             },
-            xattrs: Default::default(),
+            xattrs: racker_store::Xattrs::default(),
         };
         for (path, target) in links {
             let content = Content::Symlink(target.as_bytes().into());

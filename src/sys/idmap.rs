@@ -19,7 +19,8 @@ pub struct IdMap {
 /// Errors: EPERM where user namespaces are forbidden, ENOSPC past their limit.
 /// Source: `user_namespaces(7)`.
 pub fn user_namespace(map: IdMap) -> io::Result<OwnedFd> {
-    // SAFETY: the child makes only direct system calls (unshare, pause, _exit), which is sound
+    // SAFETY: the child makes only direct system calls (prctl, getppid, unshare,
+    // write, pause, _exit), which is sound
     // after fork in a threaded program; it shares no locks with us and never returns.
     #[expect(unsafe_code)]
     let child = unsafe {
@@ -27,10 +28,12 @@ pub fn user_namespace(map: IdMap) -> io::Result<OwnedFd> {
         if libc::pipe2(ready.as_mut_ptr(), libc::O_CLOEXEC) < 0 {
             return Err(Error::last_os_error());
         }
+        let parent = libc::getpid();
         let child = libc::fork();
         if child == 0 {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            if libc::unshare(libc::CLONE_NEWUSER) != 0 {
+            // A parent that died before that sends nothing any more.
+            if libc::getppid() != parent || libc::unshare(libc::CLONE_NEWUSER) != 0 {
                 libc::_exit(1);
             }
             libc::write(ready[1], c"1".as_ptr().cast(), 1);
