@@ -11,7 +11,7 @@ use rustix::mount::{
 };
 
 use super::slot::Slot;
-use super::{Error, Method, Root, mount};
+use super::{Error, Method, Root, cgroup, mount};
 use crate::sys;
 
 /// Where a snapshot's changes are kept while it lives.
@@ -130,19 +130,5 @@ fn nspawn_directories() -> std::io::Result<()> {
     let own = Path::new("/run/systemd/nspawn");
     fs::create_dir_all(own)?;
     tmpfs(own, 1 << 20)?;
-    let groups = Path::new("/sys/fs/cgroup");
-    let context = fsopen("cgroup2", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_create(&context)?;
-    let mount = fsmount(
-        &context,
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        MountAttrFlags::empty(),
-    )?;
-    Ok(move_mount(
-        &mount,
-        "",
-        CWD,
-        groups,
-        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-    )?)
+    cgroup::mount(Path::new("/sys/fs/cgroup"))
 }
