@@ -19,9 +19,9 @@ pub struct IdMap {
 /// Errors: EPERM where user namespaces are forbidden, ENOSPC past their limit.
 /// Source: `user_namespaces(7)`.
 pub fn user_namespace(map: IdMap) -> io::Result<OwnedFd> {
-    // SAFETY: the child makes only direct system calls (prctl, getppid, unshare,
-    // write, pause, _exit), which is sound
-    // after fork in a threaded program; it shares no locks with us and never returns.
+    // SAFETY: the child makes only direct system calls (prctl, getppid, unshare, write, pause,
+    // _exit), which is sound after fork in a threaded program; it shares no locks with us and never
+    // returns.
     #[expect(unsafe_code)]
     let child = unsafe {
         let mut ready = [0; 2];
