@@ -1,12 +1,14 @@
 //! From verified layers to an image: the one way in which pulls, layouts and archives all end.
 
+use std::collections::BTreeMap;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use racker_store::{Digest, Image, ImageLayer, Store, Tree};
+use racker_store::{Digest, Image, ImageLayer, Store, Tree, TreeId};
 
 use super::config::Config;
 use super::error::{Error, Result};
-use super::layers::{self, Source, Wanted};
+use super::layers::{self, Imported, Source, Wanted};
 use super::manifest::{Blob, Manifest};
 use super::options::Options;
 use super::platform::Platform;
@@ -60,40 +62,14 @@ pub(crate) fn from_layers(
 ) -> Result<Image> {
     let failed = |error| Error::store(&origin.name, error);
     let imported = layers::import(store, wanted, source, options.progress)?;
-    let mut tree = Tree::default();
-    let mut layers = Vec::with_capacity(wanted.len());
-    for (layer, created_by) in wanted.iter().zip(&config.created_by) {
-        let part = &imported[&layer.diff_id];
-        let next = part
-            .changeset
-            .apply(&tree)
-            .map_err(|error| Error::store(&layer.item, error))?;
-        let difference = racker_store::diff(&tree, &next);
-        // Every tree that the image names is there, also those in the middle.
-        store.put_tree(&next).map_err(failed)?;
-        let id = store.put_layer(&difference).map_err(failed)?;
-        // The chain of bases begins at nothing, so that checkouts are shared layer by layer.
-        let parent = (!layers.is_empty()).then_some(difference.base);
-        store
-            .put_base(difference.result, parent, id)
-            .map_err(failed)?;
-        layers.push(ImageLayer {
-            layer: Some(id),
-            tree: difference.result,
-            diff_id: Some(layer.diff_id),
-            created_by: created_by.clone(),
-            size: part.size,
-            log: None,
-            step_key: None,
-            impure: false,
-        });
-        tree = next;
-    }
-    drop(imported);
-    let tree = match layers.last() {
-        Some(layer) => layer.tree,
-        None => store.put_tree(&tree).map_err(failed)?,
-    };
+    // Most of what there is to sync are file bodies, and they are complete.
+    let stacked = thread::scope(|scope| {
+        let bodies = scope.spawn(|| store.sync());
+        let stacked = stack(store, &origin.name, config, wanted, &imported);
+        let synced = bodies.join().expect("a syncing thread does not panic");
+        synced.map_err(failed).and(stacked)
+    });
+    let (tree, layers) = stacked?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_secs() as i64);
@@ -110,6 +86,46 @@ pub(crate) fn from_layers(
     store.sync().map_err(failed)?;
     store.put_image(&image).map_err(failed)?;
     Ok(image)
+}
+
+/// Applies the layers one after the other; keeps every tree, also those in the middle.
+fn stack(
+    store: &Store,
+    name: &str,
+    config: &Config,
+    wanted: &[Wanted],
+    imported: &BTreeMap<Digest, Imported>,
+) -> Result<(TreeId, Vec<ImageLayer>)> {
+    let failed = |error| Error::store(name, error);
+    let mut tree = Tree::default();
+    let mut id = tree.id();
+    let mut layers = Vec::with_capacity(wanted.len());
+    for (layer, created_by) in wanted.iter().zip(&config.created_by) {
+        let part = &imported[&layer.diff_id];
+        let next = part
+            .changeset
+            .apply(&tree)
+            .map_err(|error| Error::store(&layer.item, error))?;
+        let (result, difference) = store.put_successor(id, &tree, &next).map_err(failed)?;
+        // The chain of bases begins at nothing, so that checkouts are shared layer by layer.
+        let parent = (!layers.is_empty()).then_some(id);
+        store.put_base(result, parent, difference).map_err(failed)?;
+        layers.push(ImageLayer {
+            layer: Some(difference),
+            tree: result,
+            diff_id: Some(layer.diff_id),
+            created_by: created_by.clone(),
+            size: part.size,
+            log: None,
+            step_key: None,
+            impure: false,
+        });
+        (tree, id) = (next, result);
+    }
+    if layers.is_empty() {
+        store.put_tree(&tree).map_err(failed)?;
+    }
+    Ok((id, layers))
 }
 
 /// Compares what an image says it is for with what was asked for. The host's own platform is only

@@ -3,13 +3,16 @@
 //! The writing end that is dropped without [`Writer::finish`] makes the reader fail: an end that
 //! nobody confirmed is never taken for the end of the data.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 /// Bytes per chunk.
 const CHUNK: usize = 128 * 1024;
 /// Chunks under way at most.
 const DEPTH: usize = 8;
+
+/// A chunk's room, [`CHUNK`] bytes.
+type Buffer = Box<[u8]>;
 
 /// Makes a pipe.
 pub(crate) fn pipe() -> (Writer, Reader) {
@@ -19,12 +22,14 @@ pub(crate) fn pipe() -> (Writer, Reader) {
         Writer {
             full,
             emptied,
-            buffer: Vec::new(),
+            buffer: vec![0; CHUNK].into(),
+            used: 0,
         },
         Reader {
             filled,
             empty,
-            buffer: Vec::new(),
+            buffer: Buffer::default(),
+            length: 0,
             position: 0,
             done: false,
         },
@@ -34,9 +39,11 @@ pub(crate) fn pipe() -> (Writer, Reader) {
 /// The end that bytes are put into.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    full: SyncSender<Option<Vec<u8>>>,
-    emptied: Receiver<Vec<u8>>,
-    buffer: Vec<u8>,
+    full: SyncSender<Option<(Buffer, usize)>>,
+    emptied: Receiver<Buffer>,
+    buffer: Buffer,
+    /// Bytes of the buffer that are filled.
+    used: usize,
 }
 
 impl Writer {
@@ -52,17 +59,16 @@ impl Writer {
     pub(crate) fn fill(&mut self, source: &mut impl Read) -> io::Result<u64> {
         let mut total = 0;
         loop {
-            let start = self.buffer.len();
-            self.buffer.resize(CHUNK, 0);
-            let read = source.read(&mut self.buffer[start..]);
-            self.buffer.truncate(start + *read.as_ref().unwrap_or(&0));
-            match read {
+            match source.read(&mut self.buffer[self.used..]) {
                 Ok(0) => return Ok(total),
-                Ok(n) => total += n as u64,
+                Ok(n) => {
+                    self.used += n;
+                    total += n as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            if self.buffer.len() == CHUNK {
+            if self.used == CHUNK {
                 self.flush()?;
             }
         }
@@ -71,27 +77,27 @@ impl Writer {
 
 impl Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = CHUNK - self.buffer.len();
-        let taken = room.min(bytes.len());
-        self.buffer.extend_from_slice(&bytes[..taken]);
-        if self.buffer.len() == CHUNK {
+        let taken = (CHUNK - self.used).min(bytes.len());
+        self.buffer[self.used..][..taken].copy_from_slice(&bytes[..taken]);
+        self.used += taken;
+        if self.used == CHUNK {
             self.flush()?;
         }
         Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.buffer.is_empty() {
+        if self.used == 0 {
             return Ok(());
         }
-        let mut next = self
+        let next = self
             .emptied
             .try_recv()
-            .unwrap_or_else(|_| Vec::with_capacity(CHUNK));
-        next.clear();
+            .unwrap_or_else(|_| vec![0; CHUNK].into());
         let full = std::mem::replace(&mut self.buffer, next);
+        let length = std::mem::take(&mut self.used);
         self.full
-            .send(Some(full))
+            .send(Some((full, length)))
             .map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
@@ -99,42 +105,47 @@ impl Write for Writer {
 /// The end that bytes are taken from.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    filled: Receiver<Option<Vec<u8>>>,
-    empty: SyncSender<Vec<u8>>,
-    buffer: Vec<u8>,
+    filled: Receiver<Option<(Buffer, usize)>>,
+    empty: SyncSender<Buffer>,
+    buffer: Buffer,
+    /// Bytes of the buffer that are filled, and bytes that were taken.
+    length: usize,
     position: usize,
     done: bool,
 }
 
-impl Read for Reader {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.position == self.buffer.len() {
-            if self.done {
-                return Ok(0);
-            }
-            let next = self.filled.recv();
-            match next {
+impl BufRead for Reader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.position == self.length && !self.done {
+            match self.filled.recv() {
                 Err(_) => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::UnexpectedEof,
-                        "the source failed",
-                    ));
+                    let kind = io::ErrorKind::UnexpectedEof;
+                    return Err(io::Error::new(kind, "the source failed"));
                 }
-                Ok(None) => {
-                    self.done = true;
-                    return Ok(0);
-                }
-                Ok(Some(chunk)) => {
+                Ok(None) => self.done = true,
+                Ok(Some((chunk, length))) => {
                     let spent = std::mem::replace(&mut self.buffer, chunk);
-                    let _ = self.empty.try_send(spent);
-                    self.position = 0;
+                    if !spent.is_empty() {
+                        let _ = self.empty.try_send(spent);
+                    }
+                    (self.length, self.position) = (length, 0);
                 }
             }
         }
-        let available = &self.buffer[self.position..];
+        Ok(&self.buffer[self.position..self.length])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.position += count;
+    }
+}
+
+impl Read for Reader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
         let taken = available.len().min(out.len());
         out[..taken].copy_from_slice(&available[..taken]);
-        self.position += taken;
+        self.consume(taken);
         Ok(taken)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::time::Instant;
 
-use racker_store::{LogWriter, Realisation, Tree, TreeId, diff};
+use racker_store::{LogWriter, Realisation, Tree, TreeId};
 use rustix::fs::{FlockOperation, flock};
 
 use super::bake::Options;
@@ -199,8 +199,7 @@ impl Step<'_> {
         milliseconds: u64,
     ) -> Result<Realisation, Error> {
         let store = self.shop.store;
-        let tree = store.put_tree(&made.tree)?;
-        let layer = store.put_layer(&diff(&parent.tree, &made.tree))?;
+        let (tree, layer) = store.put_successor(parent.id, &parent.tree, &made.tree)?;
         store.sync()?;
         let realisation = Realisation {
             key: document.key(),

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fs::File;
+use std::io::BufReader;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -24,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let store = Store::open(&store, Access::ReadWrite)?;
     tell("open")?;
-    let imported = store.import_tar(File::open(archive)?, &Limits::default())?;
+    let imported = store.import_tar(BufReader::new(File::open(archive)?), &Limits::default())?;
     tell("import_tar")?;
     let tree = imported.changeset.apply(&Tree::default())?;
     tell("apply")?;

@@ -12,6 +12,15 @@ use crate::tree::{Directory, InodeId, Node, NodeRef, PathBytes, Tree};
 
 /// The layer that turns `base` into `result`.
 pub fn diff(base: &Tree, result: &Tree) -> Layer {
+    Layer {
+        base: base.id(),
+        result: result.id(),
+        changes: changes(base, result),
+    }
+}
+
+/// What [`diff`] lists.
+pub(crate) fn changes(base: &Tree, result: &Tree) -> Vec<(PathBytes, Change)> {
     let mut walk = Walk {
         base,
         result,
@@ -27,11 +36,7 @@ pub fn diff(base: &Tree, result: &Tree) -> Layer {
         ));
     }
     walk.directory(b"", Some(&base.root), &result.root);
-    Layer {
-        base: base.id(),
-        result: result.id(),
-        changes: walk.changes,
-    }
+    walk.changes
 }
 
 /// Names of every file that has more than one.

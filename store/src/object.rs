@@ -15,58 +15,44 @@ use crate::error::{At as _, Error, Result};
 use crate::id::ObjectId;
 use crate::store::{Store, place};
 
+/// Bodies up to this many bytes are held in memory, and written only if the store lacks them.
+pub(crate) const SMALL: usize = 1 << 20;
+
+const MODE: Mode = Mode::from_raw_mode(0o444);
+
 /// An object on its way in.
 #[derive(Debug)]
-pub(crate) struct NewObject {
+pub(crate) struct NewObject<'a> {
+    store: &'a Store,
     file: File,
     /// Name in `stage/` where the file system knows no files without one.
     stage: Option<PathBuf>,
-}
-
-impl Drop for NewObject {
-    fn drop(&mut self) {
-        if let Some(stage) = &self.stage {
-            let _ = fs::remove_file(stage);
-        }
-    }
+    hash: blake3::Hasher,
 }
 
 impl Store {
     /// Keeps these bytes; tells their name and number.
     pub fn put_object(&self, mut reader: impl Read) -> Result<(ObjectId, u64)> {
-        let new = self.new_object()?;
-        let mut hash = blake3::Hasher::new();
-        let mut buffer = vec![0; 256 << 10];
-        let mut size = 0;
-        loop {
-            let count = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                result => result.map_err(|source| Error::Input {
-                    what: "bytes of an object",
-                    source,
-                })?,
-            };
-            hash.update(&buffer[..count]);
-            (&new.file)
-                .write_all(&buffer[..count])
-                .at("write an object in", self.objects())?;
-            size += count as u64;
+        let mut part = Vec::new();
+        if read_part(&mut reader, &mut part)? < SMALL {
+            return Ok((self.put_bytes(&part)?, part.len() as u64));
         }
-        let id = ObjectId::from_bytes(*hash.finalize().as_bytes());
-        self.link_object(new, id, size)?;
-        Ok((id, size))
+        let mut new = self.new_object()?;
+        loop {
+            new.write(&part)?;
+            if read_part(&mut reader, &mut part)? == 0 {
+                return new.finish();
+            }
+        }
     }
 
     /// Keeps these bytes.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<ObjectId> {
         let id = ObjectId::of(bytes);
         if !self.has_whole(id, bytes.len() as u64) {
-            let new = self.new_object()?;
-            (&new.file)
-                .write_all(bytes)
-                .at("write an object in", self.objects())?;
-            self.link_object(new, id, bytes.len() as u64)?;
+            let mut new = self.new_object()?;
+            new.append(bytes)?;
+            new.link(id, bytes.len() as u64)?;
         }
         Ok(id)
     }
@@ -99,48 +85,55 @@ impl Store {
         path
     }
 
-    pub(crate) fn new_object(&self) -> Result<NewObject> {
+    pub(crate) fn new_object(&self) -> Result<NewObject<'_>> {
         self.writable()?;
         let objects = self.objects();
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let (file, stage) = match rustix::fs::open(&objects, flags, Mode::from_raw_mode(0o444)) {
+        let (file, stage) = match rustix::fs::open(&objects, flags, MODE) {
             Ok(file) => (file, None),
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 let stage = self.stage_name();
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-                (
-                    rustix::fs::open(&stage, flags, Mode::from_raw_mode(0o444))
-                        .at("create", &stage)?,
-                    Some(stage),
-                )
+                let file = rustix::fs::open(&stage, flags, MODE).at("create", &stage)?;
+                (file, Some(stage))
             }
             Err(error) => return Err(error).at("write an object in", &objects),
         };
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(0o444)).at("write an object in", &objects)?;
+        // Asking is cheaper than setting, which only an odd umask makes necessary.
+        let stat = rustix::fs::fstat(&file).at("write an object in", &objects)?;
+        if Mode::from_raw_mode(stat.st_mode) != MODE {
+            rustix::fs::fchmod(&file, MODE).at("write an object in", &objects)?;
+        }
         Ok(NewObject {
+            store: self,
             file: file.into(),
             stage,
+            hash: blake3::Hasher::new(),
         })
     }
 
-    pub(crate) fn link_object(&self, new: NewObject, id: ObjectId, size: u64) -> Result<()> {
-        if let Some(stage) = &new.stage {
-            return self.link(stage, id, size, AtFlags::empty());
-        }
-        let source = format!("/proc/self/fd/{}", new.file.as_raw_fd());
-        self.link(Path::new(&source), id, size, AtFlags::SYMLINK_FOLLOW)
+    /// Makes an open file the object of this name.
+    pub(crate) fn link_file(&self, file: &File, id: ObjectId, size: u64) -> Result<()> {
+        self.link(id, size, |path| {
+            // By descriptor needs CAP_DAC_READ_SEARCH, by way of /proc needs /proc: open(2).
+            match rustix::fs::linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
+                Err(Errno::NOENT) => {
+                    let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+                    rustix::fs::linkat(CWD, source, CWD, path, AtFlags::SYMLINK_FOLLOW)
+                }
+                result => result,
+            }
+        })
     }
 
-    /// Links a file into the objects; a name that is taken by a whole object is success.
-    pub(crate) fn link(
+    /// Gives an object its name; one that is taken by a whole object is success.
+    fn link(
         &self,
-        source: &Path,
         id: ObjectId,
         size: u64,
-        flags: AtFlags,
+        link: impl Fn(&Path) -> rustix::io::Result<()>,
     ) -> Result<()> {
         let path = self.object_path(id);
-        let link = |path: &Path| rustix::fs::linkat(CWD, source, CWD, path, flags);
         match link(&path) {
             Ok(()) => Ok(()),
             Err(Errno::EXIST) if self.has_whole(id, size) => Ok(()),
@@ -154,10 +147,52 @@ impl Store {
     }
 }
 
-impl NewObject {
-    pub(crate) fn file(&self) -> &File {
-        &self.file
+impl NewObject<'_> {
+    /// Takes in the next bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hash.update(bytes);
+        self.append(bytes)
     }
+
+    /// Names the object by what was written.
+    pub(crate) fn finish(self) -> Result<(ObjectId, u64)> {
+        let id = ObjectId::from_bytes(*self.hash.finalize().as_bytes());
+        let size = self.hash.count();
+        self.link(id, size)?;
+        Ok((id, size))
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.file.write_all(bytes);
+        written.at("write an object in", self.store.objects())
+    }
+
+    fn link(&self, id: ObjectId, size: u64) -> Result<()> {
+        match &self.stage {
+            Some(stage) => self.store.link(id, size, |path| {
+                rustix::fs::linkat(CWD, stage, CWD, path, AtFlags::empty())
+            }),
+            None => self.store.link_file(&self.file, id, size),
+        }
+    }
+}
+
+impl Drop for NewObject<'_> {
+    fn drop(&mut self) {
+        if let Some(stage) = &self.stage {
+            let _ = fs::remove_file(stage);
+        }
+    }
+}
+
+/// Reads up to [`SMALL`] bytes, fewer only at the end; tells how many.
+fn read_part(reader: &mut impl Read, part: &mut Vec<u8>) -> Result<usize> {
+    part.clear();
+    let mut limited = reader.take(SMALL as u64);
+    limited.read_to_end(part).map_err(|source| Error::Input {
+        what: "bytes of an object",
+        source,
+    })
 }
 
 /// `ab/cdef...`

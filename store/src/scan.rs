@@ -6,13 +6,12 @@
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata as Stat};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use walkdir::WalkDir;
 
 use crate::changeset::Changeset;
@@ -290,6 +289,5 @@ fn adopt(store: &Store, file: &File, job: &Job, id: ObjectId, size: u64) -> Resu
         Ok(())
     };
     change().at("turn into an object", &job.path)?;
-    let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-    store.link(Path::new(&source), id, size, AtFlags::SYMLINK_FOLLOW)
+    store.link_file(file, id, size)
 }

@@ -12,25 +12,54 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use crate::diff::changes;
 use crate::erofs;
 use crate::error::{At as _, Error, Result};
 use crate::id::{LayerId, TreeId};
+use crate::layer::Layer;
 use crate::store::{Store, present, read_optional};
 use crate::tree::Tree;
 
 impl Store {
     /// Keeps a tree: its manifest and its metadata image.
     pub fn put_tree(&self, tree: &Tree) -> Result<TreeId> {
-        let text = tree.encode();
-        let id = TreeId::from_bytes(*blake3::hash(&text).as_bytes());
-        if !self.has_tree(id) {
-            let path = self.tree_path(id, "tree");
-            self.writable()?;
-            let (image, packed) = rayon::join(|| erofs::image(tree), || pack(&text, &path));
-            self.write_file(&self.tree_path(id, "erofs"), &image?)?;
-            self.write_file(&path, &packed?)?;
-        }
+        let (id, text) = encode(tree);
+        self.put_encoded(id, tree, &text)?;
         Ok(id)
+    }
+
+    /// Keeps the tree that came out of `before`, and the layer between them. `base` is the id of
+    /// `before`, which need not be computed again.
+    pub fn put_successor(
+        &self,
+        base: TreeId,
+        before: &Tree,
+        after: &Tree,
+    ) -> Result<(TreeId, LayerId)> {
+        debug_assert_eq!(base, before.id());
+        let ((result, text), changes) = rayon::join(|| encode(after), || changes(before, after));
+        let layer = Layer {
+            base,
+            result,
+            changes,
+        };
+        let (tree, layer) = rayon::join(
+            || self.put_encoded(result, after, &text),
+            || self.put_layer(&layer),
+        );
+        tree?;
+        Ok((result, layer?))
+    }
+
+    fn put_encoded(&self, id: TreeId, tree: &Tree, text: &[u8]) -> Result<()> {
+        if self.has_tree(id) {
+            return Ok(());
+        }
+        let path = self.tree_path(id, "tree");
+        self.writable()?;
+        let (image, packed) = rayon::join(|| erofs::image(tree), || pack(text, &path));
+        self.write_file(&self.tree_path(id, "erofs"), &image?)?;
+        self.write_file(&path, &packed?)
     }
 
     /// The tree of this name.
@@ -90,6 +119,12 @@ impl Store {
     pub(crate) fn tree_path(&self, id: TreeId, kind: &str) -> PathBuf {
         self.root().join("trees").join(format!("{id}.{kind}"))
     }
+}
+
+/// The manifest of a tree and its name.
+fn encode(tree: &Tree) -> (TreeId, Vec<u8>) {
+    let text = tree.encode();
+    (TreeId::from_bytes(*blake3::hash(&text).as_bytes()), text)
 }
 
 /// Compresses a manifest.

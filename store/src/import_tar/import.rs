@@ -1,9 +1,6 @@
 //! The loop over the entries.
 
-use std::io::{Read, Write as _};
-use std::sync::mpsc::sync_channel;
-
-use sha2::{Digest as _, Sha256};
+use std::io::BufRead;
 
 use super::header::BLOCK;
 use super::pax::Pax;
@@ -12,14 +9,13 @@ use super::record::{Record, padding, refuse};
 use super::sparse::{Expanded, Map};
 use super::tap::{Inline, Tap, cut_off};
 use crate::changeset::Changeset;
-use crate::error::{At as _, Error, Result};
+use crate::error::{Error, Result};
 use crate::id::{Digest, ObjectId};
+use crate::object::SMALL;
 use crate::path::{components, join, normal, split};
 use crate::store::Store;
 use crate::tree::{Content, Inode, InodeId};
 
-/// Bodies up to this size are held in memory and made objects by other threads.
-const SMALL: u64 = 1 << 20;
 /// Holes of a sparse file count this little against the limit on bytes, but they count.
 const SPARSE_LIMIT: u64 = 64 << 30;
 
@@ -55,22 +51,14 @@ pub struct ImportedTar {
 impl Store {
     /// Takes in a tar archive. Its bodies become objects, the rest is kept so that
     /// [`Store::export_tar`] gives back the very same bytes.
-    pub fn import_tar(&self, reader: impl Read, limits: &Limits) -> Result<ImportedTar> {
+    pub fn import_tar(&self, reader: impl BufRead, limits: &Limits) -> Result<ImportedTar> {
         let split = self.new_split()?;
-        let (jobs, queue) = Pool::queue();
+        let (batches, queue) = Pool::queue();
         std::thread::scope(|scope| {
-            let (chunks, hashed) = sync_channel::<std::sync::Arc<Vec<u8>>>(8);
-            let hash = scope.spawn(move || {
-                let mut hash = Sha256::new();
-                for chunk in hashed {
-                    hash.update(&*chunk);
-                }
-                Digest::from_bytes(hash.finalize().into())
-            });
             let mut import = Import {
                 store: self,
-                tap: Tap::new(reader, chunks, split, limits.bytes),
-                pool: Pool::start(scope, jobs, &queue, self),
+                tap: Tap::new(reader, split, limits.bytes),
+                pool: Pool::start(scope, batches, &queue, self),
                 changeset: Changeset::default(),
                 bodies: Vec::new(),
                 pending: Vec::new(),
@@ -84,7 +72,7 @@ impl Store {
                 pending,
                 ..
             } = import;
-            let (split, size) = tap.finish()?;
+            let (split, diff_id, size) = tap.finish()?;
             for (number, id) in pool.finish()? {
                 bodies[number] = Some(id);
             }
@@ -93,9 +81,6 @@ impl Store {
                     *object = bodies[number];
                 }
             }
-            let diff_id = hash
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let bodies: Vec<ObjectId> = bodies.into_iter().flatten().collect();
             split.finish(self, &diff_id, &bodies, &changeset, size)?;
             Ok(ImportedTar {
@@ -118,7 +103,7 @@ struct Import<'scope, R> {
     pending: Vec<(InodeId, usize)>,
 }
 
-impl<R: Read> Import<'_, R> {
+impl<R: BufRead> Import<'_, R> {
     fn run(&mut self, limits: &Limits) -> Result<()> {
         let mut global = Pax::default();
         let mut entries = 0;
@@ -269,7 +254,7 @@ impl<R: Read> Import<'_, R> {
         if size > 0 {
             self.tap.note_body(size)?;
             self.pending.push((id, self.bodies.len()));
-            if size <= SMALL {
+            if size <= SMALL as u64 {
                 self.small(size as usize)?;
             } else {
                 self.large(size)?;
@@ -279,37 +264,34 @@ impl<R: Read> Import<'_, R> {
     }
 
     fn small(&mut self, size: usize) -> Result<()> {
-        let mut body = Vec::with_capacity(size);
-        while body.len() < size {
-            let bytes = self.tap.body(size - body.len())?;
-            if bytes.is_empty() {
-                return Err(cut_off());
+        let tap = &mut self.tap;
+        self.pool.put(self.bodies.len(), size, |body| {
+            let end = body.len() + size;
+            while body.len() < end {
+                let bytes = tap.body(end - body.len())?;
+                if bytes.is_empty() {
+                    return Err(cut_off());
+                }
+                body.extend_from_slice(bytes);
             }
-            body.extend_from_slice(bytes);
-        }
-        self.pool.put(self.bodies.len(), body);
+            Ok(())
+        })?;
         self.bodies.push(None);
         Ok(())
     }
 
     fn large(&mut self, size: u64) -> Result<()> {
-        let new = self.store.new_object()?;
-        let mut hash = blake3::Hasher::new();
+        let mut new = self.store.new_object()?;
         let mut left = size;
         while left > 0 {
             let bytes = self.tap.body(usize::try_from(left).unwrap_or(usize::MAX))?;
             if bytes.is_empty() {
                 return Err(cut_off());
             }
-            hash.update(bytes);
-            new.file()
-                .write_all(bytes)
-                .at("write an object in", self.store.objects())?;
+            new.write(bytes)?;
             left -= bytes.len() as u64;
         }
-        let id = ObjectId::from_bytes(*hash.finalize().as_bytes());
-        self.store.link_object(new, id, size)?;
-        self.bodies.push(Some(id));
+        self.bodies.push(Some(new.finish()?.0));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! A header with everything that stands before it and speaks of it.
 
-use std::io::Read;
+use std::io::BufRead;
 
 use super::header::{BLOCK, Header};
 use super::pax::Pax;
@@ -32,7 +32,7 @@ pub(crate) struct Record {
 
 impl Record {
     /// Reads on up to the header of the next entry; none at the end of the archive.
-    pub(crate) fn next<R: Read>(tap: &mut Tap<R>, global: &mut Pax) -> Result<Option<Self>> {
+    pub(crate) fn next<R: BufRead>(tap: &mut Tap<R>, global: &mut Pax) -> Result<Option<Self>> {
         let mut pax = None;
         let mut long_path = None;
         let mut long_link = None;
@@ -132,7 +132,7 @@ pub(crate) fn refuse(path: &[u8], reason: &str) -> Error {
     }
 }
 
-fn extension<R: Read>(tap: &mut Tap<R>, header: &Header) -> Result<Vec<u8>> {
+fn extension<R: BufRead>(tap: &mut Tap<R>, header: &Header) -> Result<Vec<u8>> {
     let size = header
         .size()
         .map_err(|reason| refuse(&header.path(), reason))?;

@@ -1,86 +1,70 @@
 //! The archive's bytes on their way in: all to the hash, all but bodies to the split stream.
 
-use std::io::{self, Read};
-use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::io::{self, BufRead, Read};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
+use crate::id::Digest;
 use crate::split::SplitWriter;
 
-/// Bytes read at a time.
-const CHUNK: usize = 256 << 10;
-
-/// A reader that hands what it reads to a hashing thread and tells bodies from the rest.
+/// A reader that hashes what it reads and tells bodies from the rest.
 pub(crate) struct Tap<R> {
-    reader: R,
-    chunk: Arc<Vec<u8>>,
-    at: usize,
-    hash: SyncSender<Arc<Vec<u8>>>,
+    source: Source<R>,
     split: SplitWriter,
-    total: u64,
-    limit: u64,
 }
 
-impl<R: Read> Tap<R> {
-    pub(crate) fn new(
-        reader: R,
-        hash: SyncSender<Arc<Vec<u8>>>,
-        split: SplitWriter,
-        limit: u64,
-    ) -> Self {
-        Self {
-            reader,
-            chunk: Arc::default(),
-            at: 0,
-            hash,
-            split,
-            total: 0,
-            limit,
-        }
-    }
+/// The archive as it comes in.
+struct Source<R> {
+    reader: R,
+    hash: Sha256,
+    total: u64,
+    limit: u64,
+    /// Bytes of the reader's buffer that were passed on.
+    taken: usize,
+}
 
-    /// Reads on where nothing is left; false at the end.
-    fn fill(&mut self) -> Result<bool> {
-        if self.at < self.chunk.len() {
-            return Ok(true);
+impl<R: BufRead> Source<R> {
+    /// Passes on at most this many bytes; none at the end.
+    fn take(&mut self, limit: usize) -> Result<&[u8]> {
+        self.reader.consume(std::mem::take(&mut self.taken));
+        while let Err(source) = self.reader.fill_buf() {
+            if source.kind() != io::ErrorKind::Interrupted {
+                return Err(fail(source));
+            }
         }
-        let mut chunk = Vec::with_capacity(CHUNK);
-        let fail = |source| Error::Input {
-            what: "archive",
-            source,
-        };
-        let count = self
-            .reader
-            .by_ref()
-            .take(CHUNK as u64)
-            .read_to_end(&mut chunk)
-            .map_err(fail)?;
-        self.total += count as u64;
+        let buffer = self.reader.fill_buf().map_err(fail)?;
+        let bytes = &buffer[..buffer.len().min(limit)];
+        self.taken = bytes.len();
+        self.total += bytes.len() as u64;
         if self.total > self.limit {
             return Err(Error::Limit {
                 what: "size of an archive",
                 limit: self.limit,
             });
         }
-        self.chunk = Arc::new(chunk);
-        self.at = 0;
-        if count > 0 {
-            // The thread ends only after this side has hung up.
-            let _ = self.hash.send(Arc::clone(&self.chunk));
+        self.hash.update(bytes);
+        Ok(bytes)
+    }
+}
+
+impl<R: BufRead> Tap<R> {
+    pub(crate) fn new(reader: R, split: SplitWriter, limit: u64) -> Self {
+        Self {
+            source: Source {
+                reader,
+                hash: Sha256::new(),
+                total: 0,
+                limit,
+                taken: 0,
+            },
+            split,
         }
-        Ok(count > 0)
     }
 
     /// Passes on at most this many bytes of a body; none at the end of the archive.
     pub(crate) fn body(&mut self, limit: usize) -> Result<&[u8]> {
-        let available = if self.fill()? {
-            self.chunk.len() - self.at
-        } else {
-            0
-        };
-        let start = self.at;
-        self.at += available.min(limit);
-        Ok(&self.chunk[start..self.at])
+        self.source.take(limit)
     }
 
     /// Notes that a body of this size follows, or has just passed.
@@ -90,15 +74,9 @@ impl<R: Read> Tap<R> {
 
     /// Passes on at most this many bytes that are kept inline; none at the end of the archive.
     pub(crate) fn inline(&mut self, limit: usize) -> Result<&[u8]> {
-        let available = if self.fill()? {
-            self.chunk.len() - self.at
-        } else {
-            0
-        };
-        let start = self.at;
-        self.at += available.min(limit);
-        self.split.inline(&self.chunk[start..self.at])?;
-        Ok(&self.chunk[start..self.at])
+        let bytes = self.source.take(limit)?;
+        self.split.inline(bytes)?;
+        Ok(bytes)
     }
 
     /// Fills the buffer as far as there are bytes, and says how far.
@@ -129,18 +107,26 @@ impl<R: Read> Tap<R> {
         Ok(())
     }
 
-    /// Passes by everything that is left and hangs up; tells the number of all bytes.
-    pub(crate) fn finish(mut self) -> Result<(SplitWriter, u64)> {
+    /// Passes by everything that is left; tells the digest and the number of all bytes.
+    pub(crate) fn finish(mut self) -> Result<(SplitWriter, Digest, u64)> {
         while !self.inline(usize::MAX)?.is_empty() {}
-        Ok((self.split, self.total))
+        let digest = Digest::from_bytes(self.source.hash.finalize().into());
+        Ok((self.split, digest, self.source.total))
+    }
+}
+
+fn fail(source: io::Error) -> Error {
+    Error::Input {
+        what: "archive",
+        source,
     }
 }
 
 pub(crate) fn cut_off() -> Error {
-    Error::Input {
-        what: "archive",
-        source: io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"),
-    }
+    fail(io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "it is cut off",
+    ))
 }
 
 /// The next bytes, all of them kept inline.
@@ -149,7 +135,7 @@ pub(crate) struct Inline<'a, R> {
     pub(crate) left: u64,
 }
 
-impl<R: Read> Read for Inline<'_, R> {
+impl<R: BufRead> Read for Inline<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let limit = usize::try_from(self.left)
             .unwrap_or(usize::MAX)
