@@ -29,6 +29,9 @@ pub(super) struct Args {
     /// Open a shell where a step failed
     #[arg(long)]
     shell_on_failure: bool,
+    /// Let steps read a file as the secret of this id, at /run/secrets/ID
+    #[arg(long = "secret", value_name = "ID=FILE", value_parser = super::assignment)]
+    secrets: Vec<(String, String)>,
     /// Fail where the lock does not fit the recipe
     #[arg(long)]
     locked: bool,
@@ -108,7 +111,7 @@ fn take_turn(store: &Store, lock_path: &Path) -> Option<File> {
     Some(file)
 }
 
-/// Bakes one recipe with its lock, which is written where it changed, after a failure too.
+/// Bakes one recipe with its lock, which is written where it is new or changed, after a failure too.
 pub fn bake_chain(
     shop: Workshop<'_>,
     chain: &Chain,
@@ -119,7 +122,7 @@ pub fn bake_chain(
     let before = read_lock(lock_path)?;
     let mut lock = before.clone();
     let result = realise::bake(shop, chain, &mut lock, options);
-    if lock != before && !options.locked {
+    if (lock != before || !lock_path.exists()) && !options.locked {
         write_lock(lock_path, &lock)?;
     }
     Ok(result?)
@@ -142,6 +145,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         no_cache: args.no_cache,
         shell_on_failure: args.shell_on_failure,
         locked: args.locked,
+        secrets: args
+            .secrets
+            .iter()
+            .map(|(id, file)| (id.clone(), file.into()))
+            .collect(),
     };
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {

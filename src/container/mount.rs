@@ -116,6 +116,12 @@ fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &OwnedFd) -> Result<Low
     })
 }
 
+/// Shows a directory of the host at `at`, with the owners that the container's ids make of its own.
+pub fn show(source: &Path, at: PathBuf, ids: IdMap) -> io::Result<PathBuf> {
+    let namespace = user_namespace(ids)?;
+    place(with_id_map(clone_mount(source)?, namespace.as_fd())?, at)
+}
+
 fn clone_mount(path: &Path) -> io::Result<OwnedFd> {
     Ok(open_tree(
         CWD,

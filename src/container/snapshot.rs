@@ -93,6 +93,20 @@ impl Snapshot {
         self.writable.join("upper")
     }
 
+    /// A place beside the upper for what is shared with the guest, and like it in memory or on
+    /// the disk; not made yet.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.writable.join(name)
+    }
+
+    /// Shows a directory of the host under this name beside the root, its files owned as the
+    /// guest is to see them: root's are the guest's root's. Returns where.
+    pub fn show(&self, source: &Path, name: &str) -> Result<PathBuf, Error> {
+        let at = self.slot.directory().join(name);
+        mount::show(source, at, self.slot.ids())
+            .map_err(Error::io(format!("mount {}", source.display())))
+    }
+
     /// Unmounts the root, so that the upper is complete; nothing may run in it any more.
     pub fn unmount(&self) -> Result<(), Error> {
         unmount(&self.root, UnmountFlags::empty())

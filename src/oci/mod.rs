@@ -45,6 +45,7 @@ mod stream;
 mod transfer;
 
 pub use auth::Credentials;
+pub use config::created;
 pub use decompress::{Compression, Decompress};
 pub use download::Download;
 pub use endpoint::Endpoint;

@@ -16,6 +16,9 @@ pub struct Request {
     /// Answers given to debconf beforehand: question (`tzdata/Areas`, or `owner question`) to
     /// value (`Europe`, or `select Europe`).
     pub debconf: BTreeMap<String, String>,
+    /// Absolute paths of files that the packages' scripts need not make: they find them empty, and
+    /// the normaliser removes them.
+    pub spared: Vec<&'static str>,
     /// Whether the packages' own scripts may download something.
     pub network: bool,
     /// Variables of the recipe for the install phase.

@@ -1,5 +1,8 @@
 //! A whole recipe: base, steps in order, image.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use racker_store::{Change, Content, Image, ImageLayer, Realisation, Store};
 use serde_json::{Value, json};
 
@@ -20,6 +23,8 @@ pub struct Options {
     pub shell_on_failure: bool,
     /// The lock may not change.
     pub locked: bool,
+    /// Files that hold the values of secrets, by the secrets' ids.
+    pub secrets: BTreeMap<String, PathBuf>,
 }
 
 /// An image that was baked.

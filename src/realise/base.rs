@@ -22,7 +22,7 @@ pub(super) struct Base {
     /// Its OCI configuration document.
     pub(super) config: Value,
     pub(super) layers: Vec<ImageLayer>,
-    /// When it was made, in seconds since 1970.
+    /// When it says it was made, in seconds since 1970.
     pub(super) created: Option<i64>,
 }
 
@@ -127,9 +127,9 @@ pub(super) fn find(
     };
     Ok(Base {
         tree: image.tree,
+        created: oci::created(&image.config).filter(|seconds| *seconds > 0),
         config: image.config,
         layers: image.layers,
-        created: (image.created > 0).then_some(image.created),
     })
 }
 

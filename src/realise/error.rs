@@ -69,13 +69,13 @@ pub enum Error {
     /// Offline, and something is missing.
     #[error("{0} is not in the store, and racker may not use the network")]
     Offline(String),
-    /// The step asks for what racker cannot do.
-    #[error("step {id}: {what} is not supported yet")]
-    Unsupported {
+    /// A secret that a step reads was not given.
+    #[error("step {id} needs the secret `{secret}`")]
+    NoSecret {
         /// The step.
         id: String,
-        /// What it asks for.
-        what: &'static str,
+        /// The secret's id.
+        secret: String,
     },
     /// The file that a recipe builds on cannot be read.
     #[error("cannot read {}, which the recipe is `from`", path.display())]
@@ -129,16 +129,6 @@ impl Error {
         move |source| Self::Io { action, source }
     }
 
-    /// The id of the log that the failed step left.
-    pub fn log(&self) -> Option<String> {
-        match self {
-            Self::StepFailed { log, .. } | Self::TimedOut { log, .. } => {
-                Some(log.file_name()?.to_string_lossy().into_owned())
-            }
-            _ => None,
-        }
-    }
-
     /// racker's exit code for it.
     pub fn code(&self) -> u8 {
         match self {
@@ -148,7 +138,7 @@ impl Error {
                 DIGEST_MISMATCH
             }
             Self::Oci(error) if error.is_digest_mismatch() => DIGEST_MISMATCH,
-            Self::Recipe(_) | Self::Key(_) => USAGE,
+            Self::Recipe(_) | Self::Key(_) | Self::NoSecret { .. } => USAGE,
             _ => FAILED,
         }
     }
@@ -185,7 +175,8 @@ impl Error {
             Self::Io { source, .. } if source.raw_os_error() == Some(libc::ENOSPC) => {
                 vec!["the disk is full".into()]
             }
-            Self::Unsupported { .. } | Self::Io { .. } => Vec::new(),
+            Self::NoSecret { secret, .. } => vec![format!("give it: --secret {secret}=FILE")],
+            Self::Io { .. } => Vec::new(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! Running a step's commands in a snapshot and taking in what they changed.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::chown;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::Path;
 use std::time::Duration;
 
 use racker_store::{CaptureOptions, Changeset, LogWriter, TreeId};
 
+use super::cache::Cache;
 use super::{Error, Workshop};
 use crate::container::direct::{self, Outcome};
 use crate::container::nspawn::{Bind, Network};
@@ -70,12 +71,50 @@ impl Guest<'_> {
 
     /// Makes an exchange directory that the guest's root owns.
     pub(super) fn exchange(&self) -> Result<Exchange, Error> {
-        let path = self.snapshot.slot().directory().join("exchange");
+        let path = self.snapshot.beside("exchange");
         let owner = Some(self.snapshot.slot().ids().base);
         fs::create_dir(&path)
             .and_then(|()| chown(&path, owner, owner))
             .map_err(Error::io(format!("create {}", path.display())))?;
         Ok(Exchange::new(path))
+    }
+
+    /// Keeps a secret in memory, to be read by `user` alone at `/run/secrets/ID`.
+    pub(super) fn secret(&self, id: &str, value: &[u8], user: &User) -> Result<Bind, Error> {
+        let source = self
+            .snapshot
+            .slot()
+            .directory()
+            .join(format!("secret-{id}"));
+        let base = self.snapshot.slot().ids().base;
+        let write = || {
+            let mut file = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o400)
+                .open(&source)?;
+            file.write_all(value)?;
+            chown(&source, Some(base + user.uid), Some(base + user.gid))
+        };
+        write().map_err(Error::io(format!("hand over secret {id}")))?;
+        Ok(Bind {
+            source,
+            target: Path::new("/run/secrets").join(id),
+            writable: false,
+        })
+    }
+
+    /// Shows a cache at the place where the guest wants it.
+    pub(super) fn cache(&self, cache: &Cache) -> Result<Bind, Error> {
+        // What nspawn makes to mount on belongs to nobody in the guest.
+        let root = self.snapshot.root()?;
+        root.make_directories(cache.target(), self.snapshot.slot().ids().base)
+            .map_err(Error::io(format!("create {} in the image", cache.target())))?;
+        Ok(Bind {
+            source: self.snapshot.show(cache.directory(), cache.name())?,
+            target: cache.target().into(),
+            writable: true,
+        })
     }
 
     /// Runs a package manager's job as root.

@@ -14,6 +14,7 @@
 mod bake;
 mod base;
 mod bootstrap;
+mod cache;
 mod error;
 mod files;
 mod guest;

@@ -10,7 +10,7 @@ use crate::oci::Download;
 use crate::plan::Action;
 use crate::plan::lock::{Lock, Package, Section, Stale};
 use crate::provision::apt::Settings;
-use crate::provision::normalise::After;
+use crate::provision::normalise::{self, After};
 use crate::provision::{
     Exchange, Fetched, Job, LockedPackage, Manager, PackageManager, Request, Resolution,
 };
@@ -108,13 +108,18 @@ fn resolve(
     let job = manager
         .resolve(request, &exchange)
         .map_err(|error| step.provision(error))?;
-    let log = step.log()?;
+    let log = step.shop.store.create_log()?;
     let outcome = guest.run_job(&job, &log)?;
     let resolved = manager.resolution(&exchange);
-    match (outcome, resolved) {
-        (Outcome::Exited(exit), Ok(resolution)) if exit.success() => Ok(resolution),
-        (_, Err(error)) => Err(step.provision(error)),
-        (outcome, Ok(_)) => Err(failed(step, outcome, &log, Some(manager))),
+    if let (Outcome::Exited(exit), Ok(resolution)) = (outcome, &resolved)
+        && exit.success()
+    {
+        return Ok(resolution.clone());
+    }
+    step.note_log(&log)?;
+    match resolved {
+        Err(error) => Err(step.provision(error)),
+        Ok(_) => Err(failed(step, outcome, &log, Some(manager))),
     }
 }
 
@@ -126,20 +131,30 @@ pub(super) fn make(
     lock: &Lock,
 ) -> Result<Made, Error> {
     let manager = manager(step, packages, &parent.tree)?;
-    let request = request(packages, step);
-    let fetched = fetch(step, lock)?;
+    let mut request = request(packages, step);
+    let fetched = step.timed("fetching", || fetch(step, lock))?;
+    request.spared = normalise::spared(
+        &parent.tree,
+        After::Packages,
+        &step.switched_off(),
+        |name| fetched.iter().any(|it| it.package.name == name),
+    );
     let log = step.log()?;
     let changes = with_guest(step.shop, parent.id, |guest| {
         let exchange: Exchange = guest.exchange()?;
-        let mut job: Job = manager
-            .install(&request, &fetched, epoch(lock), &exchange)
+        let mut job: Job = step
+            .timed("making the repository", || {
+                manager.install(&request, &fetched, epoch(lock), &exchange)
+            })
             .map_err(|error| step.provision(error))?;
         if packages.network {
             job.network = crate::provision::Network::Host;
         }
-        let outcome = guest.run_job(&job, &log)?;
+        let outcome = step.timed("installing", || guest.run_job(&job, &log))?;
         finish(step, guest, outcome, &log, Some(manager.as_ref()))?;
-        guest.capture(epoch(lock), excluded(packages.network))
+        step.timed("capturing", || {
+            guest.capture(epoch(lock), excluded(packages.network))
+        })
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     step.normalise(&parent.tree, &mut tree, After::Packages, lock)?;
@@ -265,6 +280,7 @@ fn request(packages: &PackagesStep, step: &Step<'_>) -> Request {
                 )
             })
             .collect(),
+        spared: Vec::new(),
         network: packages.network,
         env: step.planned.env.clone(),
     }

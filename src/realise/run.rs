@@ -1,11 +1,17 @@
 //! Steps that run something of the recipe's in the image.
 
+use std::fs;
+
+use racker_store::{NodeRef, Tree};
+
 use super::Error;
+use super::cache::Cache;
 use super::guest::with_guest;
 use super::packages::{excluded, finish};
 use super::step::{Made, Parent, Step, epoch};
 use crate::container::Process;
 use crate::container::nspawn::Network;
+use crate::container::users::User;
 use crate::plan::lock::Lock;
 use crate::provision::normalise::After;
 use crate::provision::units::Units;
@@ -18,28 +24,28 @@ pub(super) fn script(
     parent: &Parent,
     lock: &Lock,
 ) -> Result<Made, Error> {
-    let unsupported = |what| Error::Unsupported {
-        id: step.planned.id.clone(),
-        what,
-    };
-    if !run.secrets.is_empty() {
-        return Err(unsupported("`secrets`"));
-    }
-    if !run.cache.is_empty() {
-        return Err(unsupported("`cache`"));
-    }
+    let secrets = secrets(step, run)?;
     let log = step.log()?;
     let changes = with_guest(step.shop, parent.id, |guest| {
         let mut env: Vec<(String, String)> =
             vec![("SOURCE_DATE_EPOCH".into(), epoch(lock).to_string())];
         env.extend(step.planned.env.clone());
         env.extend(run.env.clone());
+        let user = guest.user(&run.user)?;
+        let mut binds = Vec::new();
+        for (id, value) in &secrets {
+            binds.push(guest.secret(id, value, &user)?);
+        }
+        let caches = caches(step, run, &user)?;
+        for cache in &caches {
+            binds.push(guest.cache(cache)?);
+        }
         let process = Process {
             argv: ["/bin/sh", "-e", "-c", &run.script]
                 .map(str::to_owned)
                 .to_vec(),
             env,
-            user: guest.user(&run.user)?,
+            user,
             directory: run.workdir.clone(),
         };
         let network = if run.network {
@@ -47,16 +53,60 @@ pub(super) fn script(
         } else {
             Network::None
         };
-        let outcome = guest.run(&process, network, &[], run.timeout, &log)?;
+        let outcome = guest.run(&process, network, &binds, run.timeout, &log)?;
         finish(step, guest, outcome, &log, None)?;
-        guest.capture(epoch(lock), excluded(run.network))
+        let mut exclude = excluded(run.network).to_vec();
+        exclude.extend(run.cache.iter().map(|path| path.trim_start_matches('/')));
+        guest.capture(epoch(lock), &exclude)
     })?;
     let mut tree = changes.apply(&parent.tree)?;
+    for path in &run.cache {
+        remove_mount_point(&parent.tree, &mut tree, path);
+    }
     step.normalise(&parent.tree, &mut tree, After::Run, lock)?;
     Ok(Made {
         tree,
         log: Some(log.id().to_owned()),
     })
+}
+
+/// The values of the step's secrets, by id.
+fn secrets<'a>(step: &Step<'_>, run: &'a RunStep) -> Result<Vec<(&'a str, Vec<u8>)>, Error> {
+    let read = |id: &'a String| {
+        let path = step
+            .options
+            .secrets
+            .get(id)
+            .ok_or_else(|| Error::NoSecret {
+                id: step.planned.id.clone(),
+                secret: id.clone(),
+            })?;
+        let value = fs::read(path).map_err(Error::io(format!("read {}", path.display())))?;
+        Ok((id.as_str(), value))
+    };
+    run.secrets.iter().map(read).collect()
+}
+
+/// The step's caches, taken in one order by everybody, so that nobody waits in a circle.
+fn caches(step: &Step<'_>, run: &RunStep, user: &User) -> Result<Vec<Cache>, Error> {
+    let mut paths: Vec<&String> = run.cache.iter().collect();
+    paths.sort();
+    let open = |path| Cache::open(step.shop.store, &step.planned.recipe, path, user);
+    paths.into_iter().map(|path| open(path)).collect()
+}
+
+/// Takes away the directories that were made to mount something at `path`, as far as nothing
+/// else came into them.
+fn remove_mount_point(base: &Tree, tree: &mut Tree, path: &str) {
+    let mut path = path.trim_matches('/');
+    while let Some((parent, _)) = path.rsplit_once('/') {
+        path = parent;
+        let empty = matches!(tree.get(path.as_bytes()), Some(NodeRef::Directory(it)) if it.entries.is_empty());
+        if !empty || base.get(path.as_bytes()).is_some() {
+            return;
+        }
+        tree.remove(path.as_bytes());
+    }
 }
 
 /// Enables, disables and masks units.

@@ -8,8 +8,7 @@ use racker_store::{LogWriter, Realisation, Tree, TreeId};
 use rustix::fs::{FlockOperation, flock};
 
 use super::bake::Options;
-use super::last_log::note_failure;
-use super::{Error, Event, Workshop, bootstrap, files, packages, run};
+use super::{Error, Event, Workshop, bootstrap, files, last_log, packages, run};
 use crate::plan::lock::Lock;
 use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
 use crate::provision::normalise::{self, After};
@@ -84,7 +83,9 @@ impl Step<'_> {
         let start = Instant::now();
         let result = self.make(&parent, lock).and_then(|made| {
             let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.record(&parent, &document, made, milliseconds)
+            self.timed("storing", || {
+                self.record(&parent, &document, made, milliseconds)
+            })
         });
         match &result {
             Ok(made) => self.tell(|id, place, total, summary| Event::StepDone {
@@ -94,19 +95,9 @@ impl Step<'_> {
                 summary,
                 milliseconds: made.milliseconds,
             }),
-            Err(error) => {
-                self.shop.reporter.event(Event::StepFailed {
-                    id: &self.planned.id,
-                });
-                if let Some(log) = error.log() {
-                    note_failure(
-                        self.shop.store,
-                        &self.planned.recipe,
-                        self.planned.place,
-                        &log,
-                    )?;
-                }
-            }
+            Err(_) => self.shop.reporter.event(Event::StepFailed {
+                id: &self.planned.id,
+            }),
         }
         result
     }
@@ -183,12 +174,17 @@ impl Step<'_> {
         after: After,
         lock: &Lock,
     ) -> Result<(), Error> {
-        let disabled: BTreeSet<String> = self.planned.switched_off.iter().cloned().collect();
+        let disabled = self.switched_off();
         let store = self.shop.store;
         let mut put = |bytes: &[u8]| store.put_bytes(bytes);
         normalise::normalise(base, tree, after, epoch(lock), &disabled, &mut put)
             .map(drop)
             .map_err(|error| self.provision(error))
+    }
+
+    /// Rules of the normaliser that the recipe switches off.
+    pub(super) fn switched_off(&self) -> BTreeSet<String> {
+        self.planned.switched_off.iter().cloned().collect()
     }
 
     fn record(
@@ -218,9 +214,27 @@ impl Step<'_> {
         Ok(realisation)
     }
 
-    /// A new log for this step.
+    /// Does a part of the step and tells who wants to know more how long it took.
+    pub(super) fn timed<T>(&self, part: &str, work: impl FnOnce() -> T) -> T {
+        let start = Instant::now();
+        let result = work();
+        let (id, seconds) = (&self.planned.id, start.elapsed().as_secs_f64());
+        let line = format!("{id}: {part} took {seconds:.2} s");
+        self.shop.reporter.event(Event::Detail(&line));
+        result
+    }
+
+    /// A new log for this step, which is its last one from now on.
     pub(super) fn log(&self) -> Result<LogWriter, Error> {
-        Ok(self.shop.store.create_log()?)
+        let log = self.shop.store.create_log()?;
+        self.note_log(&log)?;
+        Ok(log)
+    }
+
+    /// Has `racker log` show this log.
+    pub(super) fn note_log(&self, log: &LogWriter) -> Result<(), Error> {
+        let (recipe, place) = (&self.planned.recipe, self.planned.place);
+        last_log::note(self.shop.store, recipe, place, log.id())
     }
 
     /// Names the step in an error.

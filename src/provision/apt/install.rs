@@ -47,6 +47,10 @@ pub(super) fn job(
             "Package: *\nPin: release o=racker\nPin-Priority: 1001\n".to_owned(),
         ),
         ("debconf", debconf::selections(&request.debconf)),
+        (
+            "spared",
+            request.spared.iter().flat_map(|path| [path, "\n"]).collect(),
+        ),
     ] {
         let path = directory.join(name);
         fs::write(&path, content).map_err(Error::io(&path))?;

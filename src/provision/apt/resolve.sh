@@ -16,7 +16,8 @@ apt() {
 sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sha256sum)
 if [ "$sources" != "$(cat "$x/lists.of" 2>/dev/null)" ]; then
     rm -f "$x/lists.of"
-    apt update -q
+    # The cache is made by whoever needs it first.
+    apt -o pkgCacheFile::Generate=false update -q
     printf '%s\n' "$sources" >"$x/lists.of"
 fi
 

@@ -63,6 +63,23 @@ pub fn key(after: After, disabled: &BTreeSet<String>) -> Vec<String> {
         .collect()
 }
 
+/// Files that the scripts of `packages` need not make, because a rule removes them: absolute paths
+/// of which `base` has none.
+pub fn spared<'a>(
+    base: &Tree,
+    after: After,
+    disabled: &BTreeSet<String>,
+    packages: impl Fn(&str) -> bool + 'a,
+) -> Vec<&'static str> {
+    active(after, disabled)
+        .filter_map(|rule| rule.spare)
+        .filter(|spare| packages(spare.package))
+        .flat_map(|spare| spare.paths)
+        .filter(|path| base.lookup(path.as_bytes()).is_err())
+        .copied()
+        .collect()
+}
+
 /// Names that are not those of a rule, for the recipe's diagnostics.
 pub fn unknown(names: &BTreeSet<String>) -> Vec<&str> {
     let known = |name: &&str| RULES.iter().any(|rule| rule.name == *name);
@@ -202,6 +219,23 @@ mod tests {
         let copy = tree.clone();
         assert_eq!(run(&copy, &mut tree, &[]), BTreeMap::new());
         assert_eq!(run(&base, &mut tree, &[]), BTreeMap::new());
+    }
+
+    #[test]
+    fn what_a_rule_removes_need_not_be_made() {
+        let mut base = Tree::default();
+        file(&mut base, "etc/ssh/ssh_host_rsa_key", 1);
+        let spared = |disabled: &[&str], package: &str| {
+            let disabled = disabled.iter().map(|name| (*name).to_owned()).collect();
+            super::spared(&base, After::Packages, &disabled, |name| name == package)
+        };
+        let keys = [
+            "/etc/ssh/ssh_host_ecdsa_key",
+            "/etc/ssh/ssh_host_ed25519_key",
+        ];
+        assert_eq!(spared(&[], "openssh-server"), keys);
+        assert!(spared(&["ssh-host-keys"], "openssh-server").is_empty());
+        assert!(spared(&[], "nginx").is_empty());
     }
 
     #[test]

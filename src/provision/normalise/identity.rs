@@ -3,6 +3,7 @@
 use racker_store::{Content, Inode, Metadata, NodeRef, Time};
 
 use super::context::Context;
+use super::rule::Spare;
 use crate::provision::Result;
 
 /// A unit that makes something again, and what it must not come later than.
@@ -26,6 +27,16 @@ Type=oneshot
 RemainAfterExit=yes
 ExecStart=/usr/bin/ssh-keygen -A
 ",
+};
+
+/// The search for primes takes longer than the rest of the installation together, at times.
+pub(super) const SSH_HOST_KEYS: Spare = Spare {
+    package: "openssh-server",
+    paths: &[
+        "/etc/ssh/ssh_host_ecdsa_key",
+        "/etc/ssh/ssh_host_ed25519_key",
+        "/etc/ssh/ssh_host_rsa_key",
+    ],
 };
 
 const SNAKEOIL: FirstBoot = FirstBoot {

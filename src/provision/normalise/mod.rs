@@ -18,6 +18,6 @@ mod identity;
 mod leftovers;
 mod rule;
 
-pub use apply::{Applied, key, normalise, unknown};
+pub use apply::{Applied, key, normalise, spared, unknown};
 pub use context::PutBytes;
-pub use rule::{After, RULES, Rule, Stage};
+pub use rule::{After, RULES, Rule, Spare, Stage};

@@ -21,8 +21,21 @@ pub struct Rule {
     pub stage: Stage,
     /// After which steps.
     pub after: &'static [After],
+    /// What need not even be made.
+    #[serde(skip)]
+    pub spare: Option<Spare>,
     #[serde(skip)]
     pub(super) action: Action,
+}
+
+/// Files that a package's scripts make, at some cost, and that the rule removes: where there is a
+/// file already, the scripts leave it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spare {
+    /// The package.
+    pub package: &'static str,
+    /// Absolute paths.
+    pub paths: &'static [&'static str],
 }
 
 /// How a rule is carried out.
@@ -75,6 +88,7 @@ const fn tree(
         because,
         stage: Stage::Tree,
         after: ALL,
+        spare: None,
         action,
     }
 }
@@ -89,6 +103,7 @@ const fn capture(name: &'static str, does: &'static str, because: &'static str) 
         because,
         stage,
         after: ALL,
+        spare: None,
         action: Action::Elsewhere,
     }
 }
@@ -162,12 +177,15 @@ pub const RULES: &[Rule] = &[
         "they are random, and secret",
         Action::Remove(identity::random_seed),
     ),
-    tree(
-        "ssh-host-keys",
-        "removes /etc/ssh/ssh_host_*; racker-ssh-host-keys.service makes them at boot",
-        "they are random, and must not be shared by all users of an image",
-        Action::Rewrite(identity::ssh_host_keys),
-    ),
+    Rule {
+        spare: Some(identity::SSH_HOST_KEYS),
+        ..tree(
+            "ssh-host-keys",
+            "removes /etc/ssh/ssh_host_*; racker-ssh-host-keys.service makes them at boot",
+            "they are random, and must not be shared by all users of an image",
+            Action::Rewrite(identity::ssh_host_keys),
+        )
+    },
     tree(
         "snakeoil-certificate",
         "removes the certificate of ssl-cert; racker-snakeoil.service makes it at boot",
