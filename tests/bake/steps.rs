@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use sha2::Digest as _;
-
 use super::support::Kitchen;
 use super::{file, makes, serve, tree};
 
@@ -125,8 +123,7 @@ fn a_secret_is_read_by_the_step_and_kept_nowhere() {
         .says("--secret token=FILE");
     let bake = ["bake", "--secret", "token=token", "secret.toml"];
     kitchen.racker.run(&bake).success();
-    let sum = sha2::Sha256::digest(VALUE);
-    let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = racker_store::Digest::of(VALUE.as_bytes()).hex();
     assert!(file(&kitchen, "secret", "/tmp/sum").starts_with(&sum));
     assert_eq!(file(&kitchen, "secret", "/tmp/mode"), "400 33\n");
     // Another value is no reason to make the step again, and none at all is needed to find it.

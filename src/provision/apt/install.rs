@@ -49,7 +49,11 @@ pub(super) fn job(
         ("debconf", debconf::selections(&request.debconf)),
         (
             "spared",
-            request.spared.iter().flat_map(|path| [path, "\n"]).collect(),
+            request
+                .spared
+                .iter()
+                .flat_map(|path| [path, "\n"])
+                .collect(),
         ),
     ] {
         let path = directory.join(name);
