@@ -1,7 +1,7 @@
 //! Mounting a tree: the two methods, the skeleton, and the overlay on top.
 //!
-//! *erofs*: the tree's metadata image (mounted from its file, no loop device), id-mapped, with the
-//! store's objects as data-only layer below: no byte is copied. *checkout*: one directory per
+//! *erofs*: the tree's metadata image (mounted from its file, through a loop device where the kernel
+//! asks for one), id-mapped, with the store's objects as data-only layer below: no byte is copied. *checkout*: one directory per
 //! layer, each id-mapped. Either way the container's block of ids owns the files, while the store
 //! keeps the tree's own. The upper is plain and owned by the block: an id-mapped upper fails.
 //!
@@ -23,7 +23,7 @@ use rustix::mount::{
 };
 
 use super::Error;
-use crate::sys::{IdMap, user_namespace, with_id_map};
+use crate::sys::{IdMap, loop_device, user_namespace, with_id_map};
 
 /// How a tree is mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,20 +85,32 @@ struct Lowers {
 
 fn erofs(store: &Store, tree: TreeId, dir: &Path, namespace: &OwnedFd) -> io::Result<Lowers> {
     let image = store.erofs(tree).map_err(io::Error::other)?;
-    let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    fsconfig_set_string(&context, "source", &image)?;
-    fsconfig_create(&context)?;
-    let mount = fsmount(
-        &context,
-        FsMountFlags::FSMOUNT_CLOEXEC,
-        MountAttrFlags::MOUNT_ATTR_RDONLY,
-    )?;
+    let mount = match mount_image(&image) {
+        // Before Linux 6.12, and for images on a tmpfs, it takes a block device.
+        Err(error) if error.raw_os_error() == Some(libc::ENOTBLK) => {
+            let (_device, path) = loop_device(&fs::File::open(&image)?)?;
+            mount_image(&path)
+        }
+        other => other,
+    }?;
     let lower = place(with_id_map(mount, namespace.as_fd())?, dir.join("tree"))?;
     let objects = place(clone_mount(&store.objects())?, dir.join("objects"))?;
     Ok(Lowers {
         layers: vec![lower],
         objects: Some(objects),
     })
+}
+
+fn mount_image(source: &Path) -> io::Result<OwnedFd> {
+    let context = fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_set_string(&context, "source", source)?;
+    fsconfig_set_flag(&context, "ro")?;
+    fsconfig_create(&context)?;
+    Ok(fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::MOUNT_ATTR_RDONLY,
+    )?)
 }
 
 fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &OwnedFd) -> Result<Lowers, Error> {

@@ -6,11 +6,13 @@
 mod child;
 mod connect;
 mod idmap;
+mod loop_device;
 mod message;
 mod namespace;
 
 pub use child::enter_cgroup;
 pub use connect::connect_inside;
 pub use idmap::{IdMap, user_namespace, with_id_map};
+pub use loop_device::loop_device;
 pub use message::message;
 pub use namespace::private_mounts;

@@ -256,6 +256,7 @@ fn a_full_disk() {
             super::support::verify(&kitchen.path("copy"));
         }
         // With room again, all goes on.
+        assert!(kitchen.path("later").exists(), "{}", output.report());
         super::support::verify(&kitchen.path("later"));
         if output.code == Some(0) {
             continue;
