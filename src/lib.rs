@@ -14,6 +14,7 @@ pub mod command;
 pub mod container;
 pub mod failure;
 pub mod image;
+pub mod installed;
 pub mod oci;
 pub mod plan;
 pub mod provision;

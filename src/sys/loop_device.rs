@@ -38,8 +38,7 @@ pub fn loop_device(file: &File) -> io::Result<(File, PathBuf)> {
         };
         // SAFETY: the structure is that of the request, outlives the call, and is only read.
         #[expect(unsafe_code)]
-        let result =
-            unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) };
+        let result = unsafe { libc::ioctl(device.as_raw_fd(), LOOP_CONFIGURE, &raw const config) };
         if result == 0 {
             return Ok((device, path));
         }
