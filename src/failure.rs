@@ -7,6 +7,8 @@ use std::fmt::Write;
 pub const FAILED: u8 = 1;
 /// The command line or the recipe is wrong.
 pub const USAGE: u8 = 2;
+/// `diff --exit-code`: the two differ.
+pub const DIFFERENT: u8 = 1;
 /// A step of a recipe failed.
 pub const STEP_FAILED: u8 = 100;
 /// A step took longer than its timeout.
@@ -95,6 +97,13 @@ impl From<racker_store::Error> for Failure {
             _ => FAILED,
         };
         Self::from_error(code, &error, hints)
+    }
+}
+
+impl From<crate::installed::Error> for Failure {
+    fn from(error: crate::installed::Error) -> Self {
+        let hints = error.hints();
+        Self::from_error(FAILED, &error, hints)
     }
 }
 

@@ -11,6 +11,7 @@
 //! `docs/architecture.md` follows one bake and one run through these files.
 
 pub mod command;
+pub mod compare;
 pub mod container;
 pub mod failure;
 pub mod image;
@@ -21,5 +22,7 @@ pub mod provision;
 pub mod realise;
 pub mod recipe;
 pub mod settings;
+pub mod shown;
+pub mod subject;
 pub mod sys;
 pub mod ui;

@@ -9,6 +9,7 @@ use super::{Context, bake, failed};
 use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::realise;
+use crate::subject::parse_step;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -41,7 +42,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
 }
 
 fn find(store: &Store, what: &str) -> Result<Option<(String, String)>, Failure> {
-    if let Some((recipe, place)) = step(what) {
+    if let Some((recipe, place)) = parse_step(what) {
         return newest(store, recipe, place);
     }
     // The steps of a recipe file, or of the recipe that an image was baked from; the last first.
@@ -61,14 +62,6 @@ fn find(store: &Store, what: &str) -> Result<Option<(String, String)>, Failure> 
         }
     }
     Ok(None)
-}
-
-fn step(what: &str) -> Option<(&str, usize)> {
-    let (recipe, place) = what.rsplit_once('/')?;
-    match place {
-        "bootstrap" => Some((recipe, 0)),
-        number => Some((recipe, number.parse().ok()?)),
-    }
 }
 
 fn newest(store: &Store, recipe: &str, place: usize) -> Result<Option<(String, String)>, Failure> {

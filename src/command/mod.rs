@@ -3,6 +3,7 @@
 //! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
 
 mod bake;
+mod diff;
 mod doctor;
 mod history;
 mod images;
@@ -79,6 +80,8 @@ enum Verb {
     Inspect(inspect::Args),
     /// Show how an image was made
     History(history::Args),
+    /// Show what differs between two images, trees or steps
+    Diff(diff::Args),
     /// Say what this machine has and lacks
     Doctor(doctor::Args),
     /// Show the version
@@ -138,6 +141,7 @@ pub fn main() -> u8 {
             Verb::Rmi(args) => rmi::run(&context, args),
             Verb::Inspect(args) => inspect::run(&context, args),
             Verb::History(args) => history::run(&context, args),
+            Verb::Diff(args) => diff::run(&context, args),
             Verb::Doctor(args) => doctor::run(&context, args),
             Verb::Version(args) => version::run(&context, args),
         }

@@ -89,6 +89,15 @@ impl Installed {
         listing.finish()
     }
 
+    /// These packages, which own nothing.
+    #[cfg(test)]
+    pub(crate) fn of(packages: Vec<Package>) -> Self {
+        Self {
+            packages,
+            owners: HashMap::new(),
+        }
+    }
+
     /// The packages, sorted by database, name, architecture and version.
     pub fn packages(&self) -> &[Package] {
         &self.packages

@@ -53,7 +53,8 @@ pub struct Source {
 }
 
 impl Package {
-    pub(super) fn new(database: Database, name: String, version: String) -> Self {
+    /// A package of which nothing else is known.
+    pub(crate) fn new(database: Database, name: String, version: String) -> Self {
         Self {
             database,
             name,

@@ -1,9 +1,11 @@
 //! The terminal: data on standard output, talk on standard error.
 
 mod bars;
+mod changes;
 mod table;
 
 pub use bars::Bars;
+pub use changes::{file_line, package_row, total_line};
 pub use table::{Table, ago, size};
 
 use std::io::{self, IsTerminal, Write};
