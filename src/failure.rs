@@ -107,6 +107,13 @@ impl From<crate::installed::Error> for Failure {
     }
 }
 
+impl From<crate::sbom::Error> for Failure {
+    fn from(error: crate::sbom::Error) -> Self {
+        let hints = error.hints();
+        Self::from_error(FAILED, &error, hints)
+    }
+}
+
 impl From<crate::container::Error> for Failure {
     fn from(error: crate::container::Error) -> Self {
         let hints = error.hints();

@@ -13,6 +13,7 @@ mod plan;
 mod pull;
 mod rmi;
 mod run;
+mod sbom;
 mod version;
 mod why;
 
@@ -82,6 +83,8 @@ enum Verb {
     History(history::Args),
     /// Show what differs between two images, trees or steps
     Diff(diff::Args),
+    /// Write a bill of materials of an image
+    Sbom(sbom::Args),
     /// Say what this machine has and lacks
     Doctor(doctor::Args),
     /// Show the version
@@ -142,6 +145,7 @@ pub fn main() -> u8 {
             Verb::Inspect(args) => inspect::run(&context, args),
             Verb::History(args) => history::run(&context, args),
             Verb::Diff(args) => diff::run(&context, args),
+            Verb::Sbom(args) => sbom::run(&context, args),
             Verb::Doctor(args) => doctor::run(&context, args),
             Verb::Version(args) => version::run(&context, args),
         }

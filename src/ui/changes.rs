@@ -49,8 +49,9 @@ pub fn file_line(file: &FileChange) -> String {
 
 /// A line that sums up.
 pub fn total_line(what: &str, sums: &Sums) -> String {
-    let part = |word: &str, sum: &Sum| {
-        format!("{} {word} ({})", sum.number, growth(sum.before, sum.after))
+    let part = |word: &str, sum: &Sum| match sum.number {
+        0 => format!("0 {word}"),
+        number => format!("{number} {word} ({})", growth(sum.before, sum.after)),
     };
     format!(
         "{what}: {}, {}, {}",
