@@ -114,6 +114,13 @@ impl From<crate::sbom::Error> for Failure {
     }
 }
 
+impl From<crate::provenance::Error> for Failure {
+    fn from(error: crate::provenance::Error) -> Self {
+        let hints = error.hints();
+        Self::from_error(FAILED, &error, hints)
+    }
+}
+
 impl From<crate::container::Error> for Failure {
     fn from(error: crate::container::Error) -> Self {
         let hints = error.hints();

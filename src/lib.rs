@@ -18,6 +18,7 @@ pub mod image;
 pub mod installed;
 pub mod oci;
 pub mod plan;
+pub mod provenance;
 pub mod provision;
 pub mod purl;
 pub mod realise;

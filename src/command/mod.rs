@@ -10,6 +10,7 @@ mod images;
 mod inspect;
 mod log;
 mod plan;
+mod provenance;
 mod pull;
 mod rmi;
 mod run;
@@ -85,6 +86,8 @@ enum Verb {
     Diff(diff::Args),
     /// Write a bill of materials of an image
     Sbom(sbom::Args),
+    /// State how an image was made, from what
+    Provenance(provenance::Args),
     /// Say what this machine has and lacks
     Doctor(doctor::Args),
     /// Show the version
@@ -146,6 +149,7 @@ pub fn main() -> u8 {
             Verb::History(args) => history::run(&context, args),
             Verb::Diff(args) => diff::run(&context, args),
             Verb::Sbom(args) => sbom::run(&context, args),
+            Verb::Provenance(args) => provenance::run(&context, args),
             Verb::Doctor(args) => doctor::run(&context, args),
             Verb::Version(args) => version::run(&context, args),
         }
