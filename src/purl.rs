@@ -102,20 +102,21 @@ impl Display for Purl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pkg:{}/", self.kind)?;
         if let Some(namespace) = &self.namespace {
-            write!(f, "{}/", Encoded(namespace))?;
+            write!(f, "{}/", Encoded(namespace, false))?;
         }
-        write!(f, "{}@{}", Encoded(&self.name), Encoded(&self.version))?;
+        let version = Encoded(&self.version, true);
+        write!(f, "{}@{version}", Encoded(&self.name, false))?;
         let mut separator = '?';
         for (name, value) in &self.qualifiers {
-            write!(f, "{separator}{name}={}", Encoded(value))?;
+            write!(f, "{separator}{name}={}", Encoded(value, true))?;
             separator = '&';
         }
         Ok(())
     }
 }
 
-/// Percent-encoded, but for the characters that a purl keeps.
-struct Encoded<'a>(&'a str);
+/// Percent-encoded, but for the characters that a purl keeps; the slash is kept where it parts nothing.
+struct Encoded<'a>(&'a str, bool);
 
 impl Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,6 +125,7 @@ impl Display for Encoded<'_> {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' | b':' => {
                     f.write_char(char::from(byte))?;
                 }
+                b'/' if self.1 => f.write_char('/')?,
                 _ => write!(f, "%{byte:02X}")?,
             }
         }
@@ -189,7 +191,7 @@ mod tests {
         let digest = Digest::from_bytes([0; 32]);
         assert_eq!(
             Purl::of_image("docker.io/library/debian", &digest).to_string(),
-            format!("pkg:oci/debian@{digest}?repository_url=docker.io%2Flibrary%2Fdebian")
+            format!("pkg:oci/debian@{digest}?repository_url=docker.io/library/debian")
         );
     }
 }

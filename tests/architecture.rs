@@ -88,6 +88,28 @@ fn network_and_kernel_do_not_meet() {
 }
 
 #[test]
+fn what_describes_images_is_pure() {
+    let words = [
+        "crate::oci",
+        "crate::container",
+        "crate::provision",
+        "crate::ui",
+        "crate::command",
+        "crate::settings",
+        "Command::new",
+        "std::net",
+    ];
+    for directory in ["installed", "compare", "record", "sbom", "provenance"] {
+        forbid(&format!("src/{directory}"), &words, &[]);
+    }
+    for directory in ["installed", "compare", "record", "sbom"] {
+        forbid(&format!("src/{directory}"), &["crate::realise"], &[]);
+    }
+    // A comparison is of values; reading them is somebody else's.
+    forbid("src/compare", &["Store", "std::fs", "std::io"], &[]);
+}
+
+#[test]
 fn only_commands_and_ui_know_the_terminal() {
     let but = ["src/command/", "src/ui/"];
     forbid(

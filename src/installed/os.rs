@@ -43,10 +43,15 @@ impl Os {
                 .next_back()
                 .and_then(|value| optional(&unquote(value.trim_ascii())))
         };
+        // What these two may be made of; they become parts of identifiers.
+        let plain = |text: &String| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            text.chars().all(fits)
+        };
         Some(Self {
-            id: get("ID")?,
+            id: get("ID").filter(plain)?,
             name: get("NAME"),
-            version_id: get("VERSION_ID"),
+            version_id: get("VERSION_ID").filter(plain),
             pretty_name: get("PRETTY_NAME"),
             home_url: get("HOME_URL"),
         })
@@ -85,34 +90,20 @@ mod tests {
     #[test]
     fn values_lose_their_quotes() {
         let text =
-            b"# comment\nNAME=\"A \\\"B\\\" \\$C\"\nID='d e'\nVERSION_ID=12\nVERSION_ID=13\n";
+            b"# comment\nNAME=\"A \\\"B\\\" \\$C\"\nID='a_b'\nVERSION_ID=12\nVERSION_ID=13\n";
         let os = Os::parse(text).unwrap();
         assert_eq!(os.name.as_deref(), Some("A \"B\" $C"));
-        assert_eq!(os.id, "d e");
-        assert_eq!(os.word(), "d e-13");
+        assert_eq!(os.word(), "a_b-13");
+        let unquoted = |text: &[u8]| String::from_utf8(unquote(text)).unwrap();
+        assert_eq!(unquoted(b"\""), "\"");
+        assert_eq!(unquoted(b"a\\"), "a\\");
     }
 
     #[test]
     fn odd_text_is_no_system() {
         assert_eq!(Os::parse(b""), None);
         assert_eq!(Os::parse(b"ID=\nVERSION_ID=\"1"), None);
-        assert_eq!(
-            Os::parse(b"ID=\""),
-            Some(Os {
-                id: "\"".into(),
-                ..blank()
-            })
-        );
-        assert_eq!(Os::parse(b"ID=a\\").unwrap().id, "a\\");
-    }
-
-    fn blank() -> Os {
-        Os {
-            id: String::new(),
-            name: None,
-            version_id: None,
-            pretty_name: None,
-            home_url: None,
-        }
+        assert_eq!(Os::parse(b"ID=\"odd id/\""), None);
+        assert_eq!(Os::parse(b"ID=a\nVERSION_ID=#1").unwrap().word(), "a");
     }
 }

@@ -69,10 +69,10 @@ fn of_step(document: &KeyDocument, os: Option<&Os>) -> Vec<Dependency> {
         match it.origin {
             Origin::Fetched(digest) => {
                 let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-                Dependency::new(name, "sha256", digest.hex()).noting("fetched to", path)
+                Dependency::new(name, "sha256", digest.hex()).noting("fetchedTo", path)
             }
             Origin::Copied { from, blake3 } => {
-                Dependency::new(from, "blake3", blake3.hex()).noting("copied to", path)
+                Dependency::new(from, "blake3", blake3.hex()).noting("copiedTo", path)
             }
         }
     });

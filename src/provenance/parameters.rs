@@ -15,13 +15,15 @@ use crate::record::Step;
 /// Fields of a document that are dependencies.
 const TAKEN_IN: [&str; 4] = ["packages", "files", "inputs", "digest"];
 /// Fields of a document that the builder adds.
-const ADDED: [&str; 6] = [
+const ADDED: [&str; 8] = [
     "schema",
     "implementation",
     "parent",
     "platform",
     "epoch",
     "normaliser",
+    "tool",
+    "sources",
 ];
 
 /// What was asked.
