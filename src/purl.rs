@@ -149,38 +149,22 @@ mod tests {
 
     #[test]
     fn each_database_has_its_type() {
-        let debian = os("debian", Some("12"));
-        let of = |database, name, version, arch, os| {
-            Purl::of(database, name, version, arch, os).to_string()
+        let of = |database, name, version, arch, os: Option<Os>| {
+            Purl::of(database, name, version, arch, os.as_ref()).to_string()
         };
+        let debian = Some(os("debian", Some("12")));
         assert_eq!(
-            of(
-                Database::Dpkg,
-                "libstdc++6",
-                "1:2~rc1+b1",
-                "amd64",
-                Some(&debian)
-            ),
+            of(Database::Dpkg, "libstdc++6", "1:2~rc1+b1", "amd64", debian),
             "pkg:deb/debian/libstdc%2B%2B6@1:2~rc1%2Bb1?arch=amd64&distro=debian-12"
         );
+        let fedora = Some(os("fedora", Some("40")));
         assert_eq!(
-            of(
-                Database::Rpm,
-                "perl-XML",
-                "2:1-3.fc40",
-                "noarch",
-                Some(&os("fedora", Some("40")))
-            ),
+            of(Database::Rpm, "perl-XML", "2:1-3.fc40", "noarch", fedora),
             "pkg:rpm/fedora/perl-XML@1-3.fc40?arch=noarch&distro=fedora-40&epoch=2"
         );
+        let arch = Some(os("arch", None));
         assert_eq!(
-            of(
-                Database::Pacman,
-                "zlib",
-                "1:1.3-1",
-                "x86_64",
-                Some(&os("arch", None))
-            ),
+            of(Database::Pacman, "zlib", "1:1.3-1", "x86_64", arch),
             "pkg:alpm/arch/zlib@1:1.3-1?arch=x86_64&distro=arch"
         );
         assert_eq!(of(Database::Apk, "musl", "1", "", None), "pkg:apk/musl@1");

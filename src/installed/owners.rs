@@ -22,7 +22,7 @@ pub(super) struct Owners<'a> {
     tree: &'a Tree,
     /// Directories as databases name them, and where they are.
     real: HashMap<PathBytes, PathBytes>,
-    owners: HashMap<PathBytes, u32>,
+    packages: HashMap<PathBytes, u32>,
 }
 
 impl<'a> Owners<'a> {
@@ -30,7 +30,7 @@ impl<'a> Owners<'a> {
         Self {
             tree,
             real: HashMap::new(),
-            owners: HashMap::new(),
+            packages: HashMap::new(),
         }
     }
 
@@ -40,7 +40,7 @@ impl<'a> Owners<'a> {
             return 0;
         };
         let length = path.len();
-        match self.owners.entry(path) {
+        match self.packages.entry(path) {
             Entry::Vacant(entry) => {
                 entry.insert(package);
             }
@@ -55,8 +55,8 @@ impl<'a> Owners<'a> {
     }
 
     pub(super) fn finish(mut self) -> HashMap<PathBytes, u32> {
-        self.owners.retain(|_, owner| *owner != SHARED);
-        self.owners
+        self.packages.retain(|_, owner| *owner != SHARED);
+        self.packages
     }
 
     /// Where a listed path lies; nothing for the root and for what climbs.

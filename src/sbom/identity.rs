@@ -14,15 +14,19 @@ pub(super) fn uuid(document: &impl Serialize) -> String {
     id.copy_from_slice(&hash[..16]);
     id[6] = id[6] & 0x0f | 0x80;
     id[8] = id[8] & 0x3f | 0x80;
-    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!(
-        "urn:uuid:{}-{}-{}-{}-{}",
+    uuid_text(u128::from_be_bytes(id))
+}
+
+fn uuid_text(id: u128) -> String {
+    let hex = format!("{id:032x}");
+    let parts = [
         &hex[..8],
         &hex[8..12],
         &hex[12..16],
         &hex[16..20],
-        &hex[20..]
-    )
+        &hex[20..],
+    ];
+    format!("urn:uuid:{}", parts.join("-"))
 }
 
 /// A few digits that tell texts apart.

@@ -47,9 +47,12 @@ pub(super) fn declared(licences: &[String]) -> Option<Declared> {
         [] => return None,
         [one] => one.clone(),
         several => {
-            let bracket = |part: &String| match part.contains(' ') {
-                true => format!("({part})"),
-                false => part.clone(),
+            let bracket = |part: &String| {
+                if part.contains(' ') {
+                    format!("({part})")
+                } else {
+                    part.clone()
+                }
             };
             several
                 .iter()

@@ -21,7 +21,8 @@ use super::spdx_package::{Package, file, image, os, package, package_id, source}
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spdx {
-    spdx_version: &'static str,
+    #[serde(rename = "spdxVersion")]
+    version: &'static str,
     data_license: &'static str,
     #[serde(rename = "SPDXID")]
     id: &'static str,
@@ -51,7 +52,8 @@ struct ExtractedLicence {
 #[serde(rename_all = "camelCase")]
 struct Relationship {
     spdx_element_id: String,
-    relationship_type: &'static str,
+    #[serde(rename = "relationshipType")]
+    kind: &'static str,
     related_spdx_element: String,
 }
 
@@ -89,7 +91,7 @@ impl Spdx {
             .flat_map(|package| package.extracted.clone())
             .collect();
         let mut document = Self {
-            spdx_version: "SPDX-2.3",
+            version: "SPDX-2.3",
             data_license: "CC0-1.0",
             id: DOCUMENT,
             name: bill.name.clone(),
@@ -116,7 +118,7 @@ impl Spdx {
 fn relation(from: &str, kind: &'static str, to: &str) -> Relationship {
     Relationship {
         spdx_element_id: from.to_owned(),
-        relationship_type: kind,
+        kind,
         related_spdx_element: to.to_owned(),
     }
 }

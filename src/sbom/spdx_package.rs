@@ -25,8 +25,8 @@ pub(super) struct Package {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     version_info: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    package_file_name: Option<String>,
+    #[serde(rename = "packageFileName", skip_serializing_if = "Option::is_none")]
+    file_name: Option<String>,
     supplier: String,
     download_location: &'static str,
     files_analyzed: bool,
@@ -57,11 +57,13 @@ struct Checksum {
 }
 
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct ExternalRef {
-    reference_category: &'static str,
-    reference_type: &'static str,
-    reference_locator: String,
+    #[serde(rename = "referenceCategory")]
+    category: &'static str,
+    #[serde(rename = "referenceType")]
+    kind: &'static str,
+    #[serde(rename = "referenceLocator")]
+    locator: String,
 }
 
 impl Package {
@@ -75,7 +77,7 @@ impl Package {
             id,
             name: name.to_owned(),
             version_info: None,
-            package_file_name: None,
+            file_name: None,
             supplier: NO_ASSERTION.into(),
             download_location: NO_ASSERTION,
             files_analyzed: false,
@@ -94,9 +96,9 @@ impl Package {
 
     fn with_purl(mut self, purl: &str) -> Self {
         self.external_refs.push(ExternalRef {
-            reference_category: "PACKAGE-MANAGER",
-            reference_type: "purl",
-            reference_locator: purl.to_owned(),
+            category: "PACKAGE-MANAGER",
+            kind: "purl",
+            locator: purl.to_owned(),
         });
         self
     }
@@ -175,7 +177,7 @@ pub(super) fn source(bill: &BillSource) -> Package {
 pub(super) fn file(bill: &BillFile) -> Package {
     let id = identifier("File", &bill.path, &bill.path);
     Package {
-        package_file_name: Some(format!(".{}", bill.path)),
+        file_name: Some(format!(".{}", bill.path)),
         comment: Some(bill.origin.clone()),
         ..Package::new(id, &bill.path, "FILE")
     }
