@@ -14,8 +14,8 @@
 //! with several has those of all.
 //!
 //! An image is not trusted. Every count and length in a database is held against the bytes that
-//! are there, what is read of one tree altogether is limited ([`files`]), and no text keeps a
-//! control character ([`text`]).
+//! are there, what is read of one tree altogether is limited (`files`), and no text keeps a
+//! control character (`text`).
 
 mod apk;
 mod dpkg;

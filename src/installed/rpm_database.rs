@@ -11,8 +11,9 @@
 //! damaged database there.) A `-journal` is refused: it would name a further file, on the host,
 //! that SQLite looks at and may remove.
 //!
-//! The database comes from an image. It is read for one table, which must be a plain one: a view or
-//! a computed column would be a program of the image's.
+//! The database comes from an image. It is read for one column of one table, which must be a plain
+//! one: a view or a computed column would be a program of the image's. All rows together cannot have
+//! more bytes than the file: a damaged one may lead to the same page again and again.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -29,8 +30,6 @@ use super::files::{Files, Found};
 const MAX_DATABASE: u64 = 1 << 30;
 /// Most bytes of one header.
 const MAX_HEADER: i32 = 32 << 20;
-/// Most headers.
-const MAX_HEADERS: usize = 1 << 20;
 
 /// Hands the header of every package to `take`.
 pub(super) fn headers(
@@ -44,9 +43,11 @@ pub(super) fn headers(
     }
     let directory = tempfile::tempdir().map_err(|source| copy_error(path, source))?;
     let database = directory.path().join("rpmdb.sqlite");
+    let mut left = 0;
     for suffix in ["", "-wal"] {
         let path = format!("{path}{suffix}");
         if let Some(found) = files.find(&path) {
+            left += found.size;
             let target = directory.path().join(format!("rpmdb.sqlite{suffix}"));
             copy(files, &path, &found, &target)?;
         }
@@ -57,20 +58,17 @@ pub(super) fn headers(
         return Err(Error::damaged(path, "it has no plain table of packages"));
     }
     let mut query = connection
-        .prepare("SELECT blob FROM Packages ORDER BY hnum")
+        .prepare("SELECT blob FROM Packages")
         .map_err(damaged)?;
     let mut rows = query.query(()).map_err(damaged)?;
-    let mut count = 0;
     while let Some(row) = rows.next().map_err(damaged)? {
-        count += 1;
-        if count > MAX_HEADERS {
-            return Err(Error::damaged(path, "it has too many packages"));
-        }
         let blob = row.get_ref(0).map_err(damaged)?;
         let blob = blob
             .as_blob()
             .map_err(|error| Error::damaged(path, error))?;
-        files.charge(path, blob.len() as u64)?;
+        left = left
+            .checked_sub(blob.len().max(1) as u64)
+            .ok_or_else(|| Error::damaged(path, "its rows have more bytes than it has"))?;
         take(blob)?;
     }
     Ok(())

@@ -8,7 +8,7 @@
 //!
 //! A step key is the digest of its document, so a document that has another digest is no record of
 //! the step: it was changed. Nothing here needs the recipe or its lock, or that they still exist.
-//! The fields are those of the table in [`plan::key`](crate::plan::key).
+//! The fields are those of the table in [`plan::key`](mod@crate::plan::key).
 
 mod error;
 mod locked;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use racker_store::{Digest, ObjectId};
+use racker_store::{Access, Digest, ObjectId, Store};
 use serde_json::Value;
 
 use super::json;
@@ -167,6 +167,17 @@ fn files_that_were_fetched_and_copied() {
     assert_eq!(copied["digest"]["blake3"], ObjectId::of(b"page").hex());
     assert_eq!(copied["annotations"]["copiedTo"], "/var/www/a/b.html");
     assert_eq!(dependencies(&statement).len(), 4);
+
+    // A base that is not in the store any more is still known by its tree.
+    let store = Store::open(kitchen.racker.store(), Access::ReadWrite).unwrap();
+    for image in store.images().unwrap() {
+        if image.recipe.is_none() {
+            store.remove_image(&image.name).unwrap();
+        }
+    }
+    let without = json(&kitchen, &["provenance", "files"]);
+    let tree = base["annotations"]["tree"].as_str().unwrap();
+    assert_eq!(dependency(&without, "base")["digest"]["blake3"], tree);
 
     // The bill has what is left of them, where the links of the tree lead.
     let bill = json(&kitchen, &["sbom", "files"]);
