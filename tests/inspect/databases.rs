@@ -124,6 +124,26 @@ fn rpm_is_read() {
 }
 
 #[test]
+fn what_rpm_did_not_check_in_counts() {
+    let root = temporary();
+    roots::rpm(root.path(), &[hello("1.0")]);
+    let killed = Rpm {
+        name: "killed",
+        files: &[("/etc/killed.conf", "y")],
+        ..hello("2.0")
+    };
+    roots::killed_rpm(root.path(), &killed);
+    let wal = root.path().join(RPM).join("rpmdb.sqlite-wal");
+    assert!(std::fs::metadata(wal).unwrap().len() > 0);
+    let kitchen = Kitchen::new();
+    bake_root(&kitchen, "wal", root.path());
+    let store = kitchen.racker.open();
+    let installed = installed(&store, tree_id(&kitchen, "wal"));
+    assert_eq!(words(&installed), ["hello 2:1.0-1", "killed 2:2.0-1"]);
+    assert_eq!(installed.owner(b"etc/killed.conf").unwrap().name, "killed");
+}
+
+#[test]
 fn other_databases_of_rpm_are_refused_by_name() {
     let kitchen = Kitchen::new();
     let ndb = temporary();

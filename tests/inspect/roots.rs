@@ -1,7 +1,8 @@
 //! Root filesystems with a few files and the database of a real package manager.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -40,19 +41,31 @@ pub(crate) struct Rpm<'a> {
 
 /// Builds packages with rpmbuild and installs them with rpm, into a root.
 pub(crate) fn rpm(root: &Path, packages: &[Rpm<'_>]) {
-    tool("rpmbuild", "rpm");
     let work = temporary();
     for package in packages {
-        let built = build_rpm(&work, package);
-        let mut command = Command::new("rpm");
-        command.arg("--root").arg(root);
-        command.args(["--dbpath", &format!("/{RPM}")]);
-        command.args(["--define", "_db_backend sqlite"]);
-        execute(command.arg("-U").arg(built));
+        execute(&mut install_rpm(root, &build_rpm(&work, package, "")));
     }
 }
 
-fn build_rpm(work: &TempDir, package: &Rpm<'_>) -> std::path::PathBuf {
+/// The same for one package, in the middle of which rpm is killed: it is installed, and its
+/// database not checked in.
+pub(crate) fn killed_rpm(root: &Path, package: &Rpm<'_>) {
+    let work = temporary();
+    let script = "%post -p <lua>\nposix.kill(posix.getprocessid('pid'), 9)\n";
+    let status = install_rpm(root, &build_rpm(&work, package, script)).status();
+    assert_eq!(status.unwrap().signal(), Some(9));
+}
+
+fn install_rpm(root: &Path, package: &Path) -> Command {
+    let mut command = Command::new(tool("rpm", "rpm"));
+    command.arg("--root").arg(root);
+    command.args(["--dbpath", &format!("/{RPM}")]);
+    command.args(["--define", "_db_backend sqlite"]);
+    command.arg("-U").arg(package);
+    command
+}
+
+fn build_rpm(work: &TempDir, package: &Rpm<'_>, script: &str) -> PathBuf {
     let Rpm {
         name,
         version,
@@ -71,12 +84,12 @@ fn build_rpm(work: &TempDir, package: &Rpm<'_>) -> std::path::PathBuf {
         "Name: {name}\nVersion: {version}\nRelease: 1\nEpoch: 2\nSummary: A package\n\
          License: {licence}\nURL: https://example.org/{name}\nVendor: Example Works\n\
          Packager: A Body <a@example.org>\nBuildArch: noarch\n\
-         %description\nIt has files.\n%install\n{install}%files\n{list}"
+         %description\nIt has files.\n%install\n{install}{script}%files\n{list}"
     );
     let path = work.path().join("package.spec");
     fs::write(&path, spec).unwrap();
     let top = work.path().join("top");
-    let mut command = Command::new("rpmbuild");
+    let mut command = Command::new(tool("rpmbuild", "rpm"));
     command.args(["--quiet", "-bb", "--define"]);
     command.arg(format!("_topdir {}", top.display()));
     execute(command.arg(path));
@@ -85,7 +98,6 @@ fn build_rpm(work: &TempDir, package: &Rpm<'_>) -> std::path::PathBuf {
 
 /// Makes a package of these files and installs it with pacman.
 pub(crate) fn pacman(root: &Path, name: &str, version: &str, files: &[(&str, &str)]) {
-    tool("pacman", "pacman-package-manager");
     let work = temporary();
     let content = work.path().join("content");
     for (path, text) in files {
@@ -115,7 +127,7 @@ pub(crate) fn pacman(root: &Path, name: &str, version: &str, files: &[(&str, &st
     )
     .unwrap();
     fs::create_dir_all(root.join("var/lib/pacman")).unwrap();
-    let mut command = Command::new("pacman");
+    let mut command = Command::new(tool("pacman", "pacman-package-manager"));
     command.arg("--root").arg(root);
     command.arg("--dbpath").arg(root.join("var/lib/pacman"));
     command.arg("--config").arg(config);
