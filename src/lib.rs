@@ -4,7 +4,10 @@
 //! recipe ─> plan ─> realise ─┬─ provision   a package manager's commands
 //!                            ├─ oci         registries, layouts, archives
 //!                            └─ container   snapshots, commands in them ─ sys
-//! image                      what a name on the command line stands for
+//! installed ─┬─ compare      packages and owners in a tree; what differs between two trees
+//! record ────┴─ sbom, provenance   what is in an image; what went into its steps
+//! image, subject             what a name on the command line stands for
+//! purl, shown                names of packages, paths as text
 //! command, ui                the terminal, and nobody else
 //! ```
 //!
