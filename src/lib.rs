@@ -4,6 +4,7 @@
 //! recipe ─> plan ─> realise ─┬─ provision   a package manager's commands
 //!                            ├─ oci         registries, layouts, archives
 //!                            └─ container   snapshots, commands in them ─ sys
+//! package                    words about packages that all of them share
 //! image                      what a name on the command line stands for
 //! command, ui                the terminal, and nobody else
 //! ```
@@ -15,6 +16,7 @@ pub mod container;
 pub mod failure;
 pub mod image;
 pub mod oci;
+pub mod package;
 pub mod plan;
 pub mod provision;
 pub mod realise;

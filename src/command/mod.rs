@@ -7,6 +7,7 @@ mod doctor;
 mod history;
 mod images;
 mod inspect;
+mod lock;
 mod log;
 mod plan;
 mod pull;
@@ -65,6 +66,8 @@ enum Verb {
     Plan(plan::Args),
     /// Explain for each step why it is or is not cached
     Why(why::Args),
+    /// Make or renew the lock of a recipe, or verify it
+    Lock(lock::Args),
     /// Show the log of a step
     Log(log::Args),
     /// Pull an image from a registry
@@ -131,6 +134,7 @@ pub fn main() -> u8 {
             Verb::Bake(args) => bake::run(&context, args),
             Verb::Plan(args) => plan::run(&context, args),
             Verb::Why(args) => why::run(&context, args),
+            Verb::Lock(args) => lock::run(&context, args),
             Verb::Log(args) => log::run(&context, args),
             Verb::Pull(args) => pull::run(&context, args),
             Verb::Run(args) => run::run(&context, *args),

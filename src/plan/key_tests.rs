@@ -34,7 +34,17 @@ fn package() -> Package {
         url: "http://one.example/nginx.deb".to_owned(),
         size: 10,
         sha256: sha(2),
+        signature: None,
     }
+}
+
+fn package_step(
+    around: &Surroundings,
+    step: &PackagesStep,
+    manager: Manager,
+    packages: &[Package],
+) -> KeyDocument {
+    KeyDocument::packages(around, step, manager, packages, &BTreeMap::new())
 }
 
 fn bootstrap() -> Bootstrap {
@@ -135,7 +145,7 @@ fn names(names: &[&str]) -> Vec<String> {
 fn surroundings_enter_every_key() {
     let all: [fn(&Surroundings) -> StepKey; 6] = [
         |around| KeyDocument::bootstrap(around, &bootstrap(), "1", None, &[package()]).key(),
-        |around| KeyDocument::packages(around, &packages(), Manager::Apt, &[package()]).key(),
+        |around| package_step(around, &packages(), Manager::Apt, &[package()]).key(),
         |around| KeyDocument::run(around, &run()).key(),
         |around| KeyDocument::copy(around, &copy(), &inputs()).key(),
         |around| KeyDocument::fetch(around, &fetch(), &sha(1)).key(),
@@ -183,8 +193,7 @@ fn bootstraps() {
 
 #[test]
 fn package_steps() {
-    let make =
-        |it: &PackagesStep| KeyDocument::packages(&around(), it, Manager::Apt, &[package()]).key();
+    let make = |it: &PackagesStep| package_step(&around(), it, Manager::Apt, &[package()]).key();
     keys!(make, packages();
         differs install = names(&["nginx"]);
         differs remove = names(&["nano"]);
@@ -192,8 +201,12 @@ fn package_steps() {
         differs debconf = Vec::new();
         differs network = true;
         same install = names(&["curl", "nginx"]);
+        same unsigned = true;
     );
-    let other = KeyDocument::packages(&around(), &packages(), Manager::Dnf, &[package()]);
+    let file = BTreeMap::from([("./a.deb".to_owned(), "digest".to_owned())]);
+    let with = KeyDocument::packages(&around(), &packages(), Manager::Apt, &[package()], &file);
+    assert_ne!(with.key(), make(&packages()));
+    let other = package_step(&around(), &packages(), Manager::Dnf, &[package()]);
     assert_ne!(other.key(), make(&packages()));
 }
 
@@ -207,7 +220,7 @@ fn locked_packages_enter_without_their_place() {
                 ..package()
             },
         ];
-        KeyDocument::packages(&around(), &packages(), Manager::Apt, &both).key()
+        package_step(&around(), &packages(), Manager::Apt, &both).key()
     };
     keys!(make, package();
         differs name = "apache".to_owned();
@@ -321,7 +334,7 @@ fn golden_keys() {
         run.key().to_string(),
         "e0afbe7987622e18eacaaeccbe0970a6d42738f99dfb56ab9e56943b97a26d6d"
     );
-    let packages = KeyDocument::packages(&around(), &packages(), Manager::Apt, &[package()]);
+    let packages = package_step(&around(), &packages(), Manager::Apt, &[package()]);
     assert_eq!(
         packages.key().to_string(),
         "16215045f1236fd267b6786c225a593c985a733a75e1f988e121669baef2c869"

@@ -104,6 +104,7 @@ pub(super) fn find(
                     }
                     let list = [Download {
                         url: url.clone(),
+                        mirrors: Vec::new(),
                         digest: known,
                         size: None,
                     }];

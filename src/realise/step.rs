@@ -8,6 +8,7 @@ use racker_store::{LogWriter, Realisation, Tree, TreeId};
 use rustix::fs::{FlockOperation, flock};
 
 use super::bake::Options;
+use super::metadata::Keeper;
 use super::{Error, Event, Workshop, bootstrap, files, last_log, packages, run};
 use crate::plan::lock::Lock;
 use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
@@ -25,6 +26,7 @@ pub(super) struct Step<'a> {
     pub(super) platform: &'a str,
     pub(super) total: usize,
     pub(super) options: &'a Options,
+    pub(super) keeper: &'a Keeper,
 }
 
 /// A tree that a step made, not yet in the store.
@@ -102,6 +104,16 @@ impl Step<'_> {
         result
     }
 
+    /// Completes the lock for the step, which is not made.
+    pub(super) fn complete(&self, parent: TreeId, lock: &mut Lock) -> Result<(), Error> {
+        self.pin(parent, lock)?;
+        let parent = Parent {
+            id: parent,
+            tree: self.shop.store.tree(parent)?,
+        };
+        packages::renew(self, &parent, lock).map(drop)
+    }
+
     /// Completes the lock as far as the key needs it.
     fn pin(&self, parent: TreeId, lock: &mut Lock) -> Result<(), Error> {
         match &self.planned.action {
@@ -110,6 +122,11 @@ impl Step<'_> {
             Action::Step(RecipeStep::Fetch(fetch)) => files::pin(self, fetch, lock),
             Action::Step(_) => Ok(()),
         }
+    }
+
+    /// The source-date-epoch, in seconds since 1970.
+    pub(super) fn epoch(&self, lock: &Lock) -> i64 {
+        lock.epoch_of(&self.planned.dated, self.platform)
     }
 
     /// Everything that goes into the step.
@@ -177,7 +194,7 @@ impl Step<'_> {
         let disabled = self.switched_off();
         let store = self.shop.store;
         let mut put = |bytes: &[u8]| store.put_bytes(bytes);
-        normalise::normalise(base, tree, after, epoch(lock), &disabled, &mut put)
+        normalise::normalise(base, tree, after, self.epoch(lock), &disabled, &mut put)
             .map(drop)
             .map_err(|error| self.provision(error))
     }
@@ -244,11 +261,6 @@ impl Step<'_> {
             source: Box::new(source),
         }
     }
-}
-
-/// The lock's epoch; 1970 where nothing in it has a date.
-pub(super) fn epoch(lock: &Lock) -> i64 {
-    lock.epoch.unwrap_or(0)
 }
 
 /// Seconds since 1970.

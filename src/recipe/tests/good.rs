@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::{Bootstrap, Distribution, From, Location, Manager, Mode, Step, parse_duration};
+use super::super::{Bootstrap, Distribution, From, Location, Mode, Step, parse_duration};
 use super::{read, step};
+use crate::package::Manager;
 
 const WHOLE: &str = r#"
 name = "team/web"
