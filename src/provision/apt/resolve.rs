@@ -112,9 +112,10 @@ pub(super) fn resolution(request: &Request, exchange: &Exchange) -> Result<Resol
             return Err(Error::Untrusted { which });
         }
     }
-    let mut packages = uris::parse(&list)?;
-    let own = format!("file:{GUEST}/{LOCAL}/");
-    packages.retain(|found| !found.url.starts_with(&own));
+    // The recipe's own files are at hand already.
+    let own = format!("'file:{GUEST}/{LOCAL}/");
+    let list: Vec<&str> = list.lines().filter(|it| !it.starts_with(&own)).collect();
+    let mut packages = uris::parse(&list.join("\n"))?;
     hold::restore(&mut packages, &request.hold, GUEST);
     Ok(Resolution {
         packages,

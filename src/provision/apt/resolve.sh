@@ -16,26 +16,29 @@ update() {
     apt -o pkgCacheFile::Generate=false update -q "$@"
 }
 
-# What is here already serves all steps that have the same sources; only new ones are asked.
 known=$x/metadata/sources
-if [ ! -e "$known" ]; then
-    update
-    all=new
-fi
-: >"$known.new"
+touch "$known"
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
     [ -s "$file" ] || continue
-    line=$(sha256sum "$file")
-    if [ -z "${all-}" ] && ! grep -qxF "$line" "$known"; then
-        update -o Dir::Etc::sourcelist="$file" -o Dir::Etc::sourceparts=/dev/null \
-            -o APT::Get::List-Cleanup=false
-    fi
-    printf '%s\n' "$line" >>"$known.new"
+    sha256sum "$file"
     if grep -v '^[[:space:]]*#' "$file" |
         grep -Eqi '(trusted|allow-insecure)[[:space:]]*[:=][[:space:]]*yes'; then
         printf '%s\n' "$file" >>"$x/result/untrusted"
     fi
-done
+done >"$known.new"
+
+# What is here already serves every step that has the same sources; only new ones are asked. Of
+# sources that are gone nothing is kept.
+if [ ! -s "$known" ] || grep -qvxFf "$known.new" "$known"; then
+    rm -rf "$x/metadata/lists"
+    mkdir -p "$x/metadata/lists/partial"
+    update
+else
+    grep -vxFf "$known" "$known.new" | while read -r _ file; do
+        update -o Dir::Etc::sourcelist="$file" -o Dir::Etc::sourceparts=/dev/null \
+            -o APT::Get::List-Cleanup=false
+    done
+fi
 mv "$known.new" "$known"
 
 parts=/etc/apt/sources.list.d
