@@ -4,7 +4,7 @@
 //! recipe ─> plan ─> realise ─┬─ provision   a package manager's commands
 //!                            ├─ oci         registries, layouts, archives
 //!                            └─ container   snapshots, commands in them ─ sys
-//! package                    words about packages that all of them share
+//! package, rules             words that several of them share
 //! image                      what a name on the command line stands for
 //! command, ui                the terminal, and nobody else
 //! ```
@@ -21,6 +21,7 @@ pub mod plan;
 pub mod provision;
 pub mod realise;
 pub mod recipe;
+pub mod rules;
 pub mod settings;
 pub mod sys;
 pub mod ui;

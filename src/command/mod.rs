@@ -12,6 +12,7 @@ mod log;
 mod plan;
 mod pull;
 mod rmi;
+mod rules;
 mod run;
 mod version;
 mod why;
@@ -76,6 +77,8 @@ enum Verb {
     Run(Box<run::Args>),
     /// List images
     Images(images::Args),
+    /// List the rules by which steps are made reproducible
+    Rules(rules::Args),
     /// Remove images
     Rmi(rmi::Args),
     /// Show everything about an image
@@ -139,6 +142,7 @@ pub fn main() -> u8 {
             Verb::Pull(args) => pull::run(&context, args),
             Verb::Run(args) => run::run(&context, *args),
             Verb::Images(args) => images::run(&context, args),
+            Verb::Rules(args) => rules::run(&context, args),
             Verb::Rmi(args) => rmi::run(&context, args),
             Verb::Inspect(args) => inspect::run(&context, args),
             Verb::History(args) => history::run(&context, args),

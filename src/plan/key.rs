@@ -12,7 +12,7 @@
 //! | `parent` | all | tree id of the parent, never its key: equal results cut off rebuilding |
 //! | `platform` | all | such as `linux/amd64` |
 //! | `epoch` | all | source-date-epoch: the newest date that the lock has up to this step |
-//! | `normaliser` | all | its version, and the rules switched off |
+//! | `normaliser` | all | the rules that are applied to its result, each with its version |
 //! | `network` | all | `none`, or `host` for an impure step |
 //! | `env` | bootstrap, packages, run | variables the step sees, `[env]` and its own |
 //! | `tool` | bootstrap | version of the program that does it |
@@ -66,10 +66,8 @@ pub struct Surroundings {
     pub platform: String,
     /// Source-date-epoch, in seconds.
     pub epoch: i64,
-    /// Version of the normaliser.
-    pub normaliser: u32,
-    /// Rules of the normaliser that are switched off, sorted.
-    pub switched_off: Vec<String>,
+    /// Rules of the normaliser that are applied, with their versions.
+    pub normaliser: Vec<String>,
     /// Version of the code that does the step.
     pub implementation: u32,
     /// `[env]` of the recipe and those below it.
@@ -174,11 +172,7 @@ impl KeyDocument {
         document.set("parent", json!(around.parent.to_string()));
         document.set("platform", json!(around.platform));
         document.set("epoch", json!(around.epoch));
-        let off = sorted(&around.switched_off);
-        document.set(
-            "normaliser",
-            json!({ "version": around.normaliser, "off": off }),
-        );
+        document.set("normaliser", json!(sorted(&around.normaliser)));
         document.set("network", json!(if network { "host" } else { "none" }));
         document
     }

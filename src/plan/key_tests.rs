@@ -13,8 +13,7 @@ fn around() -> Surroundings {
         parent: TreeId::from_bytes([1; 32]),
         platform: "linux/amd64".to_owned(),
         epoch: 1_700_000_000,
-        normaliser: 1,
-        switched_off: Vec::new(),
+        normaliser: names(&["journal-1"]),
         implementation: 1,
         env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
     }
@@ -156,8 +155,8 @@ fn surroundings_enter_every_key() {
             differs parent = TreeId::from_bytes([2; 32]);
             differs platform = "linux/arm64".to_owned();
             differs epoch = 0;
-            differs normaliser = 2;
-            differs switched_off = names(&["logs"]);
+            differs normaliser = names(&["journal-2"]);
+            differs normaliser = Vec::new();
             differs implementation = 2;
         );
     }
@@ -324,7 +323,7 @@ fn golden_keys() {
         format!(
             "{{\"cache\":[],\"env\":{{\"LANG\":\"C.UTF-8\"}},\"epoch\":1700000000,\
              \"implementation\":1,\"kind\":\"run\",\"network\":\"none\",\
-             \"normaliser\":{{\"off\":[],\"version\":1}},\"parent\":\"{}\",\
+             \"normaliser\":[\"journal-1\"],\"parent\":\"{}\",\
              \"platform\":\"linux/amd64\",\"schema\":1,\"script\":\"true\",\"secrets\":[],\
              \"user\":\"root\",\"workdir\":\"/\"}}",
             "01".repeat(32)
@@ -332,11 +331,11 @@ fn golden_keys() {
     );
     assert_eq!(
         run.key().to_string(),
-        "e0afbe7987622e18eacaaeccbe0970a6d42738f99dfb56ab9e56943b97a26d6d"
+        "66923e9e429e91426102b4862b65a8e1c92b2971f7ce9b766ca8195677bbd658"
     );
     let packages = package_step(&around(), &packages(), Manager::Apt, &[package()]);
     assert_eq!(
         packages.key().to_string(),
-        "16215045f1236fd267b6786c225a593c985a733a75e1f988e121669baef2c869"
+        "2dbd1137a9c1bfb1658ebe0a3a7e9f2e3f665a18f888dde8d7ae51db2cb74058"
     );
 }

@@ -194,8 +194,8 @@ pub struct KeyContext<'a> {
     pub lock: &'a Lock,
     /// Such as `linux/amd64`.
     pub platform: &'a str,
-    /// Version of the normaliser.
-    pub normaliser: u32,
+    /// Rules of the normaliser that are applied to the step's result, with their versions.
+    pub rules: &'a [String],
 }
 
 /// Why a key cannot be computed.
@@ -234,8 +234,7 @@ pub fn key(
         parent,
         platform: context.platform.to_owned(),
         epoch: context.lock.epoch_of(&planned.dated, context.platform),
-        normaliser: context.normaliser,
-        switched_off: planned.switched_off.clone(),
+        normaliser: context.rules.to_vec(),
         implementation: planned.implementation(),
         env: planned.env.clone(),
     };

@@ -67,7 +67,7 @@ fn documents(plan: &Plan, lock: &Lock) -> Vec<KeyDocument> {
     let context = KeyContext {
         lock,
         platform: "linux/amd64",
-        normaliser: 1,
+        rules: &[],
     };
     let parent = TreeId::from_bytes([0; 32]);
     plan.steps
@@ -146,7 +146,7 @@ fn says_what_the_lock_lacks() {
     let context = KeyContext {
         lock: &lock,
         platform: "linux/amd64",
-        normaliser: 1,
+        rules: &[],
     };
     let said: Vec<_> = plan
         .steps

@@ -24,6 +24,9 @@ pub struct Request {
     /// Absolute paths of files that the packages' scripts need not make: they find them empty, and
     /// the normaliser removes them.
     pub spared: Vec<&'static str>,
+    /// What is run at the end of an installation, by `/bin/sh`; `$x/state/started` is as old as its
+    /// beginning.
+    pub finish: String,
     /// Whether repositories without a valid signature are accepted.
     pub unsigned: bool,
     /// Whether the packages' own scripts may download something.

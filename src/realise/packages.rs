@@ -4,7 +4,7 @@ use racker_store::{Content, NodeRef, Tree, TreeId};
 
 use super::guest::{Guest, with_guest};
 use super::outcome::{excluded, failed, finish};
-use super::step::{Made, Parent, Step};
+use super::step::{Made, Parent, Step, switched_off};
 use super::{Error, Event, fetch, metadata, settle};
 use crate::container::direct::Outcome;
 use crate::package::{Manager, Package};
@@ -171,9 +171,10 @@ pub(super) fn make(
     request.spared = normalise::spared(
         &parent.tree,
         After::Packages,
-        &step.switched_off(),
+        &switched_off(step.planned),
         |name| fetched.iter().any(|it| it.package.name == name),
     );
+    request.finish = normalise::finish(&switched_off(step.planned));
     let log = step.log()?;
     let changes = with_guest(step.shop, parent.id, |guest| {
         let exchange = guest.exchange()?;
@@ -231,6 +232,7 @@ fn request(packages: &PackagesStep, step: &Step<'_>) -> Result<Request, Error> {
             })
             .collect(),
         spared: Vec::new(),
+        finish: String::new(),
         unsigned: packages.unsigned,
         network: packages.network,
         env: step.planned.env.clone(),

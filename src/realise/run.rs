@@ -27,8 +27,11 @@ pub(super) fn script(
     let secrets = secrets(step, run)?;
     let log = step.log()?;
     let changes = with_guest(step.shop, parent.id, |guest| {
-        let mut env: Vec<(String, String)> =
-            vec![("SOURCE_DATE_EPOCH".into(), step.epoch(lock).to_string())];
+        let mut env: Vec<(String, String)> = vec![
+            // What is random otherwise: the order of Python's sets.
+            ("PYTHONHASHSEED".into(), "0".into()),
+            ("SOURCE_DATE_EPOCH".into(), step.epoch(lock).to_string()),
+        ];
         env.extend(step.planned.env.clone());
         env.extend(run.env.clone());
         let user = guest.user(&run.user)?;

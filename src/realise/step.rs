@@ -15,9 +15,6 @@ use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
 use crate::provision::normalise::{self, After};
 use crate::recipe::Step as RecipeStep;
 
-/// Version of the normaliser's frame; its rules have versions of their own.
-pub(super) const NORMALISER: u32 = 1;
-
 /// A step to realise and what it works with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step<'a> {
@@ -134,7 +131,7 @@ impl Step<'_> {
         let context = KeyContext {
             lock,
             platform: self.platform,
-            normaliser: NORMALISER,
+            rules: &rules(self.planned),
         };
         Ok(key(self.planned, parent, context)?)
     }
@@ -191,17 +188,12 @@ impl Step<'_> {
         after: After,
         lock: &Lock,
     ) -> Result<(), Error> {
-        let disabled = self.switched_off();
+        let disabled = switched_off(self.planned);
         let store = self.shop.store;
         let mut put = |bytes: &[u8]| store.put_bytes(bytes);
         normalise::normalise(base, tree, after, self.epoch(lock), &disabled, &mut put)
             .map(drop)
             .map_err(|error| self.provision(error))
-    }
-
-    /// Rules of the normaliser that the recipe switches off.
-    pub(super) fn switched_off(&self) -> BTreeSet<String> {
-        self.planned.switched_off.iter().cloned().collect()
     }
 
     fn record(
@@ -261,6 +253,23 @@ impl Step<'_> {
             source: Box::new(source),
         }
     }
+}
+
+/// Rules of the normaliser that the step's recipe switches off.
+pub(super) fn switched_off(planned: &PlannedStep) -> BTreeSet<String> {
+    planned.switched_off.iter().cloned().collect()
+}
+
+/// Rules of the normaliser that are applied to what the step makes, with their versions.
+pub(super) fn rules(planned: &PlannedStep) -> Vec<String> {
+    let after = match &planned.action {
+        Action::Bootstrap(_) => After::Bootstrap,
+        Action::Step(RecipeStep::Packages(_)) => After::Packages,
+        Action::Step(RecipeStep::Run(_) | RecipeStep::Units(_)) => After::Run,
+        // All of what they put there is what the recipe says.
+        Action::Step(RecipeStep::Copy(_) | RecipeStep::Fetch(_)) => return Vec::new(),
+    };
+    normalise::key(after, &switched_off(planned))
 }
 
 /// Seconds since 1970.

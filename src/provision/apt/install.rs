@@ -56,6 +56,7 @@ pub(super) fn job(
             "Package: *\nPin: release o=racker\nPin-Priority: 1001\n".to_owned(),
         ),
         ("debconf", debconf::selections(&request.debconf)),
+        ("finish.sh", request.finish.clone()),
         (
             "spared",
             request

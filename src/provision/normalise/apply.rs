@@ -63,6 +63,12 @@ pub fn key(after: After, disabled: &BTreeSet<String>) -> Vec<String> {
         .collect()
 }
 
+/// What an installation ends with, for the rules that are carried out by the step itself.
+pub fn finish(disabled: &BTreeSet<String>) -> String {
+    let rules = active(After::Packages, disabled);
+    rules.filter_map(|rule| rule.script).collect()
+}
+
 /// Files that the scripts of `packages` need not make, because a rule removes them: absolute paths
 /// of which `base` has none.
 pub fn spared<'a>(
@@ -77,16 +83,6 @@ pub fn spared<'a>(
         .flat_map(|spare| spare.paths)
         .filter(|path| base.lookup(path.as_bytes()).is_err())
         .copied()
-        .collect()
-}
-
-/// Names that are not those of a rule, for the recipe's diagnostics.
-pub fn unknown(names: &BTreeSet<String>) -> Vec<&str> {
-    let known = |name: &&str| RULES.iter().any(|rule| rule.name == *name);
-    names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !known(name))
         .collect()
 }
 
@@ -239,6 +235,37 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_is_made_again_at_boot() {
+        let mut tree = Tree::default();
+        for path in [
+            "var/lib/postgresql/15/main/PG_VERSION",
+            "var/lib/postgresql/15/main/global/pg_control",
+            "etc/postgresql/15/main/postgresql.conf",
+            "var/lib/postgresql/15/other/PG_VERSION",
+        ] {
+            file(&mut tree, path, 2);
+        }
+        let applied = run(&Tree::default(), &mut tree, &[]);
+        let unit = "usr/lib/systemd/system/racker-postgresql-15-main.service";
+        assert!(applied["postgresql-cluster"].contains(unit));
+        assert!(tree.get(b"var/lib/postgresql/15/main").is_none());
+        assert!(
+            tree.get(b"etc/postgresql/15/main/postgresql.conf")
+                .is_some()
+        );
+        // What nothing would start again stays.
+        assert!(
+            tree.get(b"var/lib/postgresql/15/other/PG_VERSION")
+                .is_some()
+        );
+        // So does what was there before.
+        let mut again = Tree::default();
+        file(&mut again, "var/lib/postgresql/15/main/PG_VERSION", 2);
+        file(&mut again, "etc/postgresql/15/main/postgresql.conf", 2);
+        assert!(!run(&again.clone(), &mut again, &[]).contains_key("postgresql-cluster"));
+    }
+
+    #[test]
     fn rules_are_switched_off_by_name() {
         let base = Tree::default();
         let mut tree = Tree::default();
@@ -248,6 +275,5 @@ mod tests {
         assert!(!key(After::Run, &disabled).contains(&"journal-1".to_owned()));
         assert!(!key(After::Run, &disabled).contains(&"host-files-1".to_owned()));
         assert!(key(After::Packages, &disabled).contains(&"host-files-1".to_owned()));
-        assert_eq!(unknown(&disabled), ["nonsense"]);
     }
 }

@@ -14,10 +14,11 @@
 mod apply;
 mod boot;
 mod context;
+mod databases;
 mod identity;
 mod leftovers;
 mod rule;
 
-pub use apply::{Applied, key, normalise, spared, unknown};
+pub use apply::{Applied, finish, key, normalise, spared};
 pub use context::PutBytes;
 pub use rule::{After, RULES, Rule, Spare, Stage};

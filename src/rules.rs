@@ -1,0 +1,23 @@
+//! Names of the normaliser's rules, which recipes switch off by name. What they do:
+//! [`RULES`](crate::provision::normalise::RULES).
+
+/// Every name, in the order in which the rules are applied.
+pub const NAMES: [&str; 17] = [
+    "mtime-clamp",
+    "overlay-attributes",
+    "python-bytecode",
+    "package-logs",
+    "ldconfig-cache",
+    "apt-cache",
+    "apt-lists",
+    "home-caches",
+    "login-records",
+    "journal",
+    "host-files",
+    "machine-id",
+    "random-seed",
+    "ssh-host-keys",
+    "snakeoil-certificate",
+    "postgresql-cluster",
+    "update-stamps",
+];
