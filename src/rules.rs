@@ -2,7 +2,7 @@
 //! [`RULES`](crate::provision::normalise::RULES).
 
 /// Every name, in the order in which the rules are applied.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 19] = [
     "mtime-clamp",
     "overlay-attributes",
     "python-bytecode",
@@ -10,6 +10,8 @@ pub const NAMES: [&str; 17] = [
     "ldconfig-cache",
     "apt-cache",
     "apt-lists",
+    "font-identifiers",
+    "man-index",
     "home-caches",
     "login-records",
     "journal",

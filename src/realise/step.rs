@@ -189,9 +189,8 @@ impl Step<'_> {
         lock: &Lock,
     ) -> Result<(), Error> {
         let disabled = switched_off(self.planned);
-        let store = self.shop.store;
-        let mut put = |bytes: &[u8]| store.put_bytes(bytes);
-        normalise::normalise(base, tree, after, self.epoch(lock), &disabled, &mut put)
+        let epoch = self.epoch(lock);
+        normalise::normalise(base, tree, after, epoch, &disabled, self.shop.store)
             .map(drop)
             .map_err(|error| self.provision(error))
     }

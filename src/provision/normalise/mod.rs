@@ -13,6 +13,7 @@
 
 mod apply;
 mod boot;
+mod caches;
 mod context;
 mod databases;
 mod identity;
@@ -20,5 +21,5 @@ mod leftovers;
 mod rule;
 
 pub use apply::{Applied, finish, key, normalise, spared};
-pub use context::PutBytes;
+pub use context::Bodies;
 pub use rule::{After, RULES, Rule, Spare, Stage};

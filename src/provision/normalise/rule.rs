@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::context::Context;
-use super::{boot, databases, identity, leftovers};
+use super::{boot, caches, databases, identity, leftovers};
 use crate::provision::Result;
 
 /// One rule of the normaliser.
@@ -160,6 +160,18 @@ pub const RULES: &[Rule] = &[
         "removes what apt downloaded into /var/lib/apt/lists, and /var/lib/apt/periodic",
         "it is the state of a mirror at some moment",
         Action::Remove(leftovers::apt_lists),
+    ),
+    tree(
+        "font-identifiers",
+        "makes the identifiers of font directories (.uuid) out of their paths",
+        "fontconfig 2.13 makes random ones and names its caches by them",
+        Action::Rewrite(caches::font_identifiers),
+    ),
+    tree(
+        "man-index",
+        "removes the index of man-db before 2.10, /var/cache/man/**/index.db",
+        "it has the pages in the order of their inode numbers",
+        Action::Rewrite(caches::man_index),
     ),
     Rule {
         after: &[After::Run],
