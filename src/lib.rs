@@ -6,6 +6,7 @@
 //!                            └─ container   snapshots, commands in them ─ sys
 //! installed ─┬─ compare      packages and owners in a tree; what differs between two trees
 //! record ────┴─ sbom, provenance   what is in an image; what went into its steps
+//! package, rules             words that several of them share
 //! image, subject             what a name on the command line stands for
 //! purl, shown                names of packages, paths as text
 //! command, ui                the terminal, and nobody else
@@ -20,6 +21,7 @@ pub mod failure;
 pub mod image;
 pub mod installed;
 pub mod oci;
+pub mod package;
 pub mod plan;
 pub mod provenance;
 pub mod provision;
@@ -27,6 +29,7 @@ pub mod purl;
 pub mod realise;
 pub mod recipe;
 pub mod record;
+pub mod rules;
 pub mod sbom;
 pub mod settings;
 pub mod shown;

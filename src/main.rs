@@ -16,5 +16,7 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
+    // Guests read files of ours as another user; what the caller keeps from others is not that.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     ExitCode::from(command::main())
 }

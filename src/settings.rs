@@ -18,6 +18,7 @@ struct File {
     store: Option<PathBuf>,
     tree_mount: Option<String>,
     registry_mirrors: Option<String>,
+    package_mirrors: Option<String>,
     offline: Option<bool>,
     jobs: Option<usize>,
 }
@@ -42,6 +43,9 @@ pub struct Settings {
     pub tree_mount: Method,
     /// `host=mirror,...`: registries to ask before a host.
     pub registry_mirrors: Option<String>,
+    /// What package files may be had from instead of where they were found: beginnings of
+    /// addresses, and what takes their place.
+    pub package_mirrors: Vec<(String, String)>,
     /// The value of `CONTAINERS_REGISTRIES_CONF`.
     pub registries_conf: Option<PathBuf>,
     /// The user's `~/.config/containers`.
@@ -81,6 +85,7 @@ impl Settings {
             store: options.store.or(file.store).unwrap_or_else(default_store),
             tree_mount: parse_method(method.as_deref().unwrap_or("auto"))?,
             registry_mirrors: file.registry_mirrors,
+            package_mirrors: parse_mirrors(file.package_mirrors.as_deref().unwrap_or_default())?,
             user_containers,
             registries_conf: variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
             offline: options.offline || file.offline.unwrap_or(false),
@@ -97,6 +102,7 @@ impl File {
             store: self.store.or(below.store),
             tree_mount: self.tree_mount.or(below.tree_mount),
             registry_mirrors: self.registry_mirrors.or(below.registry_mirrors),
+            package_mirrors: self.package_mirrors.or(below.package_mirrors),
             offline: self.offline.or(below.offline),
             jobs: self.jobs.or(below.jobs),
         }
@@ -143,6 +149,7 @@ fn environment() -> Result<File, Failure> {
         store: variable("RACKER_STORE").map(PathBuf::from),
         tree_mount: variable("RACKER_TREE_MOUNT"),
         registry_mirrors: variable("RACKER_REGISTRY_MIRRORS"),
+        package_mirrors: variable("RACKER_PACKAGE_MIRRORS"),
         offline: variable("RACKER_OFFLINE").map(|value| value != "0"),
         jobs: number("RACKER_JOBS")?,
     })
@@ -161,6 +168,23 @@ fn load(path: &Path) -> Result<File, Failure> {
     };
     toml::from_str(&text)
         .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
+}
+
+/// Reads `PREFIX=LOCATION,...`.
+fn parse_mirrors(text: &str) -> Result<Vec<(String, String)>, Failure> {
+    let parts = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.split_once('=') {
+            Some((prefix, location)) if prefix.contains("://") && location.contains("://") => {
+                Ok((prefix.to_owned(), location.to_owned()))
+            }
+            _ => Err(Failure::new(USAGE, format!("no package mirror: {part:?}"))
+                .hint("package-mirrors is PREFIX=LOCATION,..., both beginnings of URLs")),
+        })
+        .collect()
 }
 
 fn parse_method(text: &str) -> Result<Method, Failure> {

@@ -679,6 +679,8 @@ fn many_files_are_fetched_at_once() {
             let digest = layer["digest"].as_str().unwrap();
             let url = format!("http://{}/v2/odd/blobs/{digest}", registry.host);
             Download {
+                // A mirror that lost it is passed over.
+                mirrors: vec![format!("http://{}/v2/odd/gone/{digest}", registry.host)],
                 url,
                 digest: Some(digest.parse().unwrap()),
                 size: layer["size"].as_u64(),
@@ -707,10 +709,12 @@ fn many_files_are_fetched_at_once() {
         digest: Some(digests[0]),
         size: None,
         url: list[1].url.clone(),
+        mirrors: Vec::new(),
     };
     let other = tempfile::tempdir().unwrap();
-    let error = client
+    let (place, error) = client
         .download_all(&open(other.path()), &[wrong], 1, &log)
         .unwrap_err();
+    assert_eq!(place, 0);
     assert!(matches!(error, Error::DigestMismatch { .. }), "{error}");
 }

@@ -76,7 +76,7 @@ pub(super) fn read_lock(path: &Path) -> Result<Lock, Failure> {
     }
 }
 
-fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
+pub(super) fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
     let parent = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -97,7 +97,7 @@ fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
 
 /// Waits until nobody else bakes with the same lock: two that each made a lock of their own would
 /// make two images of one recipe. In a store that cannot be written nothing is baked.
-fn take_turn(store: &Store, lock_path: &Path) -> Option<File> {
+pub(super) fn take_turn(store: &Store, lock_path: &Path) -> Option<File> {
     let path = std::path::absolute(lock_path).ok()?;
     let name = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
     let path = store.locks().join(format!("bake.{name}"));
@@ -145,6 +145,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         no_cache: args.no_cache,
         shell_on_failure: args.shell_on_failure,
         locked: args.locked,
+        update: None,
         secrets: args
             .secrets
             .iter()

@@ -8,11 +8,13 @@ mod doctor;
 mod history;
 mod images;
 mod inspect;
+mod lock;
 mod log;
 mod plan;
 mod provenance;
 mod pull;
 mod rmi;
+mod rules;
 mod run;
 mod sbom;
 mod version;
@@ -68,6 +70,8 @@ enum Verb {
     Plan(plan::Args),
     /// Explain for each step why it is or is not cached
     Why(why::Args),
+    /// Make or renew the lock of a recipe, or verify it
+    Lock(lock::Args),
     /// Show the log of a step
     Log(log::Args),
     /// Pull an image from a registry
@@ -76,6 +80,8 @@ enum Verb {
     Run(Box<run::Args>),
     /// List images
     Images(images::Args),
+    /// List the rules by which steps are made reproducible
+    Rules(rules::Args),
     /// Remove images
     Rmi(rmi::Args),
     /// Show everything about an image
@@ -140,10 +146,12 @@ pub fn main() -> u8 {
             Verb::Bake(args) => bake::run(&context, args),
             Verb::Plan(args) => plan::run(&context, args),
             Verb::Why(args) => why::run(&context, args),
+            Verb::Lock(args) => lock::run(&context, args),
             Verb::Log(args) => log::run(&context, args),
             Verb::Pull(args) => pull::run(&context, args),
             Verb::Run(args) => run::run(&context, *args),
             Verb::Images(args) => images::run(&context, args),
+            Verb::Rules(args) => rules::run(&context, args),
             Verb::Rmi(args) => rmi::run(&context, args),
             Verb::Inspect(args) => inspect::run(&context, args),
             Verb::History(args) => history::run(&context, args),

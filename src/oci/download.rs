@@ -20,6 +20,8 @@ const CHUNK: usize = 128 * 1024;
 pub struct Download {
     /// Where from, `http://` or `https://`.
     pub url: String,
+    /// Other places that may have it, asked first, in this order.
+    pub mirrors: Vec<String>,
     /// What it must be.
     pub digest: Option<Digest>,
     /// How large it must be.
@@ -38,22 +40,24 @@ impl Client {
     ) -> Result<Digest> {
         let download = Download {
             url: url.to_owned(),
+            mirrors: Vec::new(),
             digest: expected.copied(),
             size: None,
         };
-        self.fetch(&download, sink, progress, &AtomicBool::new(false))
+        self.fetch(&download, url, sink, progress, &AtomicBool::new(false))
     }
 
     /// Fetches a list of files with up to `jobs` connections; answers in the order of the list.
     ///
-    /// What the store has by digest is not fetched. The first error stops everything.
+    /// What the store has by digest is not fetched. The first error stops everything; it comes with
+    /// the place of its file in the list.
     pub fn download_all(
         &self,
         store: &Store,
         list: &[Download],
         jobs: usize,
         progress: &dyn Progress,
-    ) -> Result<Vec<Digest>> {
+    ) -> Result<Vec<Digest>, (usize, Error)> {
         let next = AtomicUsize::new(0);
         let cancel = AtomicBool::new(false);
         let failure = Mutex::new(None);
@@ -68,7 +72,7 @@ impl Client {
                     Ok(digest) => results.lock().unwrap()[index] = Some(digest),
                     Err(error) => {
                         if !cancel.swap(true, Ordering::Relaxed) {
-                            *failure.lock().unwrap() = Some(error);
+                            *failure.lock().unwrap() = Some((index, error));
                         }
                     }
                 }
@@ -105,20 +109,35 @@ impl Client {
             progress.present(file_name(&download.url));
             return Ok(digest);
         }
-        let sink = store
-            .blob_writer()
-            .map_err(|error| Error::store(&download.url, error))?;
-        self.fetch(download, sink, progress, cancel)
+        let mut first = None;
+        for url in download.mirrors.iter().chain([&download.url]) {
+            let sink = store
+                .blob_writer()
+                .map_err(|error| Error::store(&download.url, error))?;
+            match self.fetch(download, url, sink, progress, cancel) {
+                Ok(digest) => return Ok(digest),
+                // The last place is the one that the file is named by.
+                Err(error) if *url == download.url => return Err(first.unwrap_or(error)),
+                Err(error) => {
+                    progress.message(&format!("mirror is of no use: {error}"));
+                    // Wrong bytes are worth more than what follows from asking elsewhere.
+                    if error.is_digest_mismatch() {
+                        first.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        unreachable!("the last place returns")
     }
 
     fn fetch(
         &self,
         download: &Download,
+        url: &str,
         mut sink: BlobWriter,
         progress: &dyn Progress,
         cancel: &AtomicBool,
     ) -> Result<Digest> {
-        let url = &download.url;
         let open = Box::new(|offset: u64, validator: Option<&str>| {
             let range = format!("bytes={offset}-");
             let mut headers = Vec::new();

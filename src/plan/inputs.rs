@@ -7,6 +7,7 @@
 //! The source itself may be a link as long as it leads to a place in the recipe's directory. Links
 //! inside a copied directory are copied as links and followed nowhere.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -96,18 +97,43 @@ impl Error {
     }
 }
 
+/// Finds a file that a recipe names, relative to its directory; it must lie inside.
+pub fn find(directory: &Path, name: &str) -> Result<PathBuf, Error> {
+    let path = directory.join(name);
+    let root = directory.canonicalize().map_err(failed(directory))?;
+    let source = path.canonicalize().map_err(failed(&path))?;
+    if source.starts_with(&root) {
+        return Ok(source);
+    }
+    Err(Error::Outside {
+        path,
+        target: source,
+    })
+}
+
+/// Digests the files that a recipe names: BLAKE3 by the name of each.
+pub fn digests(directory: &Path, names: &[String]) -> Result<BTreeMap<String, String>, Error> {
+    let digest = |name: &String| {
+        let path = find(directory, name)?;
+        Ok((name.clone(), object(&path)?.0.to_string()))
+    };
+    names.iter().map(digest).collect()
+}
+
+/// BLAKE3 and size of a file.
+fn object(path: &Path) -> Result<(ObjectId, u64), Error> {
+    let mut hasher = blake3::Hasher::new();
+    let file = File::open(path).map_err(failed(path))?;
+    hasher.update_reader(file).map_err(failed(path))?;
+    let id = ObjectId::from_bytes(*hasher.finalize().as_bytes());
+    Ok((id, hasher.count()))
+}
+
 impl Inputs {
     /// Reads and digests the source of a copy step.
     pub fn read(directory: &Path, step: &CopyStep) -> Result<Self, Error> {
         let path = directory.join(&step.from);
-        let root = directory.canonicalize().map_err(failed(directory))?;
-        let source = path.canonicalize().map_err(failed(&path))?;
-        if !source.starts_with(&root) {
-            return Err(Error::Outside {
-                path,
-                target: source,
-            });
-        }
+        let source = find(directory, &step.from)?;
         let mut inputs = Self {
             directory: source.is_dir(),
             entries: Vec::new(),
@@ -184,19 +210,10 @@ impl Input {
 fn read_entry(path: PathBuf, host: PathBuf, mode: Option<Mode>) -> Result<Input, Error> {
     let metadata = fs::symlink_metadata(&host).map_err(failed(&host))?;
     let (kind, mode) = if metadata.is_file() {
-        let mut hasher = blake3::Hasher::new();
-        let file = File::open(&host).map_err(failed(&host))?;
-        hasher.update_reader(file).map_err(failed(&host))?;
-        let object = ObjectId::from_bytes(*hasher.finalize().as_bytes());
+        let (object, size) = object(&host)?;
         let executable = metadata.permissions().mode() & 0o111 != 0;
         let standard = Mode::new(if executable { 0o755 } else { 0o644 });
-        (
-            InputKind::File {
-                object,
-                size: hasher.count(),
-            },
-            mode.unwrap_or(standard),
-        )
+        (InputKind::File { object, size }, mode.unwrap_or(standard))
     } else if metadata.is_dir() {
         (
             InputKind::Directory,

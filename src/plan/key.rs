@@ -11,8 +11,8 @@
 //! | `implementation` | all | version of the code that does such a step |
 //! | `parent` | all | tree id of the parent, never its key: equal results cut off rebuilding |
 //! | `platform` | all | such as `linux/amd64` |
-//! | `epoch` | all | source-date-epoch of the lock |
-//! | `normaliser` | all | its version, and the rules switched off |
+//! | `epoch` | all | source-date-epoch: the newest date that the lock has up to this step |
+//! | `normaliser` | all | the rules that are applied to its result, each with its version |
 //! | `network` | all | `none`, or `host` for an impure step |
 //! | `env` | bootstrap, packages, run | variables the step sees, `[env]` and its own |
 //! | `tool` | bootstrap | version of the program that does it |
@@ -20,6 +20,7 @@
 //! | `distribution`, `suite`, `include`, `variant` | bootstrap | as the recipe says, names sorted |
 //! | `manager` | packages | as the lock says, else the recipe |
 //! | `install`, `remove`, `recommends`, `debconf` | packages | as the recipe says, names sorted |
+//! | `files` | packages | BLAKE3 of each package file that the recipe names |
 //! | `packages` | bootstrap, packages | the lock's `name:arch` to version and sha256 |
 //! | `script`, `workdir`, `user` | run | as the recipe says |
 //! | `secrets`, `cache` | run | ids and paths, sorted |
@@ -40,11 +41,9 @@ use serde_json::{Map, Value, json};
 
 use super::canonical::canonical;
 use super::inputs::Inputs;
-use super::lock::Package;
 use super::request::sorted;
-use crate::recipe::{
-    Bootstrap, CopyStep, FetchStep, Manager, Mode, PackagesStep, RunStep, UnitsStep,
-};
+use crate::package::{Manager, Package};
+use crate::recipe::{Bootstrap, CopyStep, FetchStep, Mode, PackagesStep, RunStep, UnitsStep};
 
 /// Version of the table in the module's documentation.
 pub const SCHEMA: u32 = 1;
@@ -67,10 +66,8 @@ pub struct Surroundings {
     pub platform: String,
     /// Source-date-epoch, in seconds.
     pub epoch: i64,
-    /// Version of the normaliser.
-    pub normaliser: u32,
-    /// Rules of the normaliser that are switched off, sorted.
-    pub switched_off: Vec<String>,
+    /// Rules of the normaliser that are applied, with their versions.
+    pub normaliser: Vec<String>,
     /// Version of the code that does the step.
     pub implementation: u32,
     /// `[env]` of the recipe and those below it.
@@ -104,12 +101,17 @@ impl KeyDocument {
         step: &PackagesStep,
         manager: Manager,
         packages: &[Package],
+        files: &BTreeMap<String, String>,
     ) -> Self {
         let mut document = Self::new("packages", around, step.network);
         document.set("env", json!(around.env));
         document.set("manager", json!(manager));
         document.set("install", json!(sorted(&step.install)));
         document.set("remove", json!(sorted(&step.remove)));
+        // A field of its own only where there is one: other steps keep their keys.
+        if !files.is_empty() {
+            document.set("files", json!(files));
+        }
         document.set("recommends", json!(step.recommends));
         let answers: Vec<_> = step.debconf.iter().map(ToString::to_string).collect();
         document.set("debconf", json!(answers));
@@ -170,11 +172,7 @@ impl KeyDocument {
         document.set("parent", json!(around.parent.to_string()));
         document.set("platform", json!(around.platform));
         document.set("epoch", json!(around.epoch));
-        let off = sorted(&around.switched_off);
-        document.set(
-            "normaliser",
-            json!({ "version": around.normaliser, "off": off }),
-        );
+        document.set("normaliser", json!(sorted(&around.normaliser)));
         document.set("network", json!(if network { "host" } else { "none" }));
         document
     }

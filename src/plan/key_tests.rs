@@ -13,8 +13,7 @@ fn around() -> Surroundings {
         parent: TreeId::from_bytes([1; 32]),
         platform: "linux/amd64".to_owned(),
         epoch: 1_700_000_000,
-        normaliser: 1,
-        switched_off: Vec::new(),
+        normaliser: names(&["journal-1"]),
         implementation: 1,
         env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
     }
@@ -34,7 +33,17 @@ fn package() -> Package {
         url: "http://one.example/nginx.deb".to_owned(),
         size: 10,
         sha256: sha(2),
+        signature: None,
     }
+}
+
+fn package_step(
+    around: &Surroundings,
+    step: &PackagesStep,
+    manager: Manager,
+    packages: &[Package],
+) -> KeyDocument {
+    KeyDocument::packages(around, step, manager, packages, &BTreeMap::new())
 }
 
 fn bootstrap() -> Bootstrap {
@@ -135,7 +144,7 @@ fn names(names: &[&str]) -> Vec<String> {
 fn surroundings_enter_every_key() {
     let all: [fn(&Surroundings) -> StepKey; 6] = [
         |around| KeyDocument::bootstrap(around, &bootstrap(), "1", None, &[package()]).key(),
-        |around| KeyDocument::packages(around, &packages(), Manager::Apt, &[package()]).key(),
+        |around| package_step(around, &packages(), Manager::Apt, &[package()]).key(),
         |around| KeyDocument::run(around, &run()).key(),
         |around| KeyDocument::copy(around, &copy(), &inputs()).key(),
         |around| KeyDocument::fetch(around, &fetch(), &sha(1)).key(),
@@ -146,8 +155,8 @@ fn surroundings_enter_every_key() {
             differs parent = TreeId::from_bytes([2; 32]);
             differs platform = "linux/arm64".to_owned();
             differs epoch = 0;
-            differs normaliser = 2;
-            differs switched_off = names(&["logs"]);
+            differs normaliser = names(&["journal-2"]);
+            differs normaliser = Vec::new();
             differs implementation = 2;
         );
     }
@@ -183,8 +192,7 @@ fn bootstraps() {
 
 #[test]
 fn package_steps() {
-    let make =
-        |it: &PackagesStep| KeyDocument::packages(&around(), it, Manager::Apt, &[package()]).key();
+    let make = |it: &PackagesStep| package_step(&around(), it, Manager::Apt, &[package()]).key();
     keys!(make, packages();
         differs install = names(&["nginx"]);
         differs remove = names(&["nano"]);
@@ -192,8 +200,12 @@ fn package_steps() {
         differs debconf = Vec::new();
         differs network = true;
         same install = names(&["curl", "nginx"]);
+        same unsigned = true;
     );
-    let other = KeyDocument::packages(&around(), &packages(), Manager::Dnf, &[package()]);
+    let file = BTreeMap::from([("./a.deb".to_owned(), "digest".to_owned())]);
+    let with = KeyDocument::packages(&around(), &packages(), Manager::Apt, &[package()], &file);
+    assert_ne!(with.key(), make(&packages()));
+    let other = package_step(&around(), &packages(), Manager::Dnf, &[package()]);
     assert_ne!(other.key(), make(&packages()));
 }
 
@@ -207,7 +219,7 @@ fn locked_packages_enter_without_their_place() {
                 ..package()
             },
         ];
-        KeyDocument::packages(&around(), &packages(), Manager::Apt, &both).key()
+        package_step(&around(), &packages(), Manager::Apt, &both).key()
     };
     keys!(make, package();
         differs name = "apache".to_owned();
@@ -311,7 +323,7 @@ fn golden_keys() {
         format!(
             "{{\"cache\":[],\"env\":{{\"LANG\":\"C.UTF-8\"}},\"epoch\":1700000000,\
              \"implementation\":1,\"kind\":\"run\",\"network\":\"none\",\
-             \"normaliser\":{{\"off\":[],\"version\":1}},\"parent\":\"{}\",\
+             \"normaliser\":[\"journal-1\"],\"parent\":\"{}\",\
              \"platform\":\"linux/amd64\",\"schema\":1,\"script\":\"true\",\"secrets\":[],\
              \"user\":\"root\",\"workdir\":\"/\"}}",
             "01".repeat(32)
@@ -319,11 +331,11 @@ fn golden_keys() {
     );
     assert_eq!(
         run.key().to_string(),
-        "e0afbe7987622e18eacaaeccbe0970a6d42738f99dfb56ab9e56943b97a26d6d"
+        "66923e9e429e91426102b4862b65a8e1c92b2971f7ce9b766ca8195677bbd658"
     );
-    let packages = KeyDocument::packages(&around(), &packages(), Manager::Apt, &[package()]);
+    let packages = package_step(&around(), &packages(), Manager::Apt, &[package()]);
     assert_eq!(
         packages.key().to_string(),
-        "16215045f1236fd267b6786c225a593c985a733a75e1f988e121669baef2c869"
+        "2dbd1137a9c1bfb1658ebe0a3a7e9f2e3f665a18f888dde8d7ae51db2cb74058"
     );
 }

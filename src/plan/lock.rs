@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use racker_store::Digest;
 use serde::Serialize;
 
+use super::Plan;
 pub use super::lock_text::Error;
-use crate::recipe::{Chain, Manager};
+use crate::package::{Manager, Package};
+use crate::recipe::Chain;
 
 /// The version of the format.
 pub const VERSION: i64 = 1;
@@ -21,7 +23,8 @@ pub const MAX_SIZE: u64 = 64 << 20;
 /// Every pinned input of a chain of recipes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Lock {
-    /// Source-date-epoch, in seconds; the newest date of any pinned metadata.
+    /// The least source-date-epoch, in seconds: when the base was made. The date of each section
+    /// raises it for its step and those that follow.
     pub epoch: Option<i64>,
     pub(super) bases: Vec<Base>,
     pub(super) files: Vec<Fetched>,
@@ -63,31 +66,16 @@ pub struct Section {
     pub request: String,
     /// Digest of the packages that the parent had.
     pub parent: String,
-    /// Digest of the repositories' metadata that answered.
-    pub metadata: String,
+    /// The newest date of the repositories' metadata that answered, in seconds since 1970.
+    pub date: i64,
+    /// Digest of that metadata.
+    pub metadata: Digest,
     /// The `sources.list` that a bootstrap writes into the image; none for other steps.
     pub sources: Option<String>,
     /// The program that bootstraps, with its version; none for other steps.
     pub tool: Option<String>,
     /// The packages, sorted by name and architecture.
     pub packages: Vec<Package>,
-}
-
-/// One package file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Package {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// Its architecture, as the manager calls it.
-    pub arch: String,
-    /// Where it was.
-    pub url: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// What it is.
-    pub sha256: Digest,
 }
 
 /// Why a section does not answer what a recipe asks.
@@ -109,6 +97,15 @@ impl Lock {
     /// Returns where the lock of a recipe file lies: beside it, `web.toml` to `web.lock`.
     pub fn path_beside(recipe: &Path) -> PathBuf {
         recipe.with_extension("lock")
+    }
+
+    /// Returns the source-date-epoch of a step, from the sections of these steps.
+    pub fn epoch_of(&self, steps: &[String], platform: &str) -> i64 {
+        let dates = steps
+            .iter()
+            .filter_map(|step| self.section(step, platform))
+            .map(|section| section.date);
+        dates.chain(self.epoch).max().unwrap_or(0)
     }
 
     /// Returns the section of a package step.
@@ -178,7 +175,27 @@ impl Lock {
         self.files.sort_by(|one, other| one.url.cmp(&other.url));
     }
 
-    /// Keeps the sections of which the closure says so, for steps that a recipe has no more.
+    /// Forgets what was found for a platform, and all files.
+    pub fn forget(&mut self, platform: &str) {
+        self.epoch = None;
+        self.files.clear();
+        self.bases.retain(|it| it.platform != platform);
+        self.sections.retain(|it| it.platform != platform);
+    }
+
+    /// Drops what a plan has no use for any more on a platform.
+    pub fn prune(&mut self, plan: &Plan, platform: &str) {
+        self.sections.retain(|it| {
+            it.platform != platform || plan.steps.iter().any(|step| step.id == it.step)
+        });
+        self.bases
+            .retain(|it| it.platform != platform || plan.base.names(&it.reference));
+        self.files.retain(|it| {
+            plan.base.names(&it.url) || plan.steps.iter().any(|step| step.fetches(&it.url))
+        });
+    }
+
+    /// Keeps the sections of which the closure says so.
     pub fn retain_sections(&mut self, keep: impl FnMut(&Section) -> bool) {
         self.sections.retain(keep);
     }
@@ -225,12 +242,6 @@ impl Section {
     pub(super) fn order(&self) -> (&str, u64, &str, &str) {
         let (recipe, place) = self.step.rsplit_once('/').unwrap_or(("", &self.step));
         (recipe, place.parse().unwrap_or(0), place, &self.platform)
-    }
-}
-
-impl Package {
-    pub(super) fn order(&self) -> (&str, &str, &str) {
-        (&self.name, &self.arch, &self.version)
     }
 }
 

@@ -14,6 +14,7 @@ fn package(name: &str, arch: &str) -> Package {
         url: format!("http://deb.example/{name}.deb"),
         size: 7,
         sha256: sha(1),
+        signature: None,
     }
 }
 
@@ -24,7 +25,8 @@ fn section(step: &str) -> Section {
         manager: Manager::Apt,
         request: "r".to_owned(),
         parent: "p".to_owned(),
-        metadata: "m".to_owned(),
+        date: 1_700_000_001,
+        metadata: sha(9),
         sources: None,
         tool: None,
         packages: vec![
@@ -96,12 +98,14 @@ platform = "linux/amd64"
 manager = "apt"
 request = "r"
 parent = "p"
-metadata = "m"
+date = 2023-11-14T22:13:21Z
+metadata = "{}"
 packages = [
   {{ name = "abc", version = "1:2~\"3\"", arch = "all", size = 7, sha256 = "{}", url = "http://deb.example/abc.deb" }},
 ]
 "#,
             sha(4),
+            sha(9),
             "01".repeat(32)
         )
     );
@@ -117,6 +121,38 @@ fn printing_what_was_parsed_gives_the_same() {
     }
     let steps: Vec<_> = lock().sections().iter().map(|it| it.step.clone()).collect();
     assert_eq!(steps, ["debian/bootstrap", "web/2", "web/10"]);
+}
+
+#[test]
+fn the_epoch_grows_along_the_steps() {
+    let mut lock = lock();
+    lock.set_section(Section {
+        date: 1_800_000_000,
+        ..section("web/10")
+    });
+    let epoch = |steps: &[&str]| {
+        let steps: Vec<String> = steps.iter().map(|step| (*step).to_owned()).collect();
+        lock.epoch_of(&steps, "linux/amd64")
+    };
+    assert_eq!(epoch(&[]), 1_700_000_000);
+    assert_eq!(epoch(&["debian/bootstrap", "web/2"]), 1_700_000_001);
+    assert_eq!(
+        epoch(&["debian/bootstrap", "web/2", "web/10"]),
+        1_800_000_000
+    );
+    assert_eq!(epoch(&["web/3"]), 1_700_000_000);
+    assert_eq!(Lock::default().epoch_of(&[], "linux/amd64"), 0);
+}
+
+#[test]
+fn a_signature_is_pinned_too() {
+    let mut lock = Lock::default();
+    let mut signed = section("web/1");
+    signed.packages[0].signature = Some(sha(8));
+    lock.set_section(signed);
+    let text = lock.print();
+    assert!(text.contains(&format!("signature = \"{}\", url", "08".repeat(32))));
+    assert_eq!(Lock::parse("x", &text).unwrap(), lock);
 }
 
 #[test]
@@ -164,6 +200,8 @@ fn mistakes_point_into_the_lock() {
     assert!(text.contains("no package manager `apk2`"), "{text}");
     let text = refused(&"01".repeat(32), "01");
     assert!(text.contains("`01` is no sha256"), "{text}");
+    let text = refused("date = 2023-11-14T22:13:21Z", "date = 2023-11-14");
+    assert!(text.contains("`2023-11-14` is no date in UTC"), "{text}");
     let text = refused("https://h/b", "https://h/a");
     assert!(
         text.contains("the lock already has such an entry"),

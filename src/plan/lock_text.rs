@@ -8,8 +8,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::lock::{Base, Fetched, Lock, Package, Section, VERSION};
-use crate::recipe::{Diagnostic, Diagnostics, Manager, Source};
+use super::lock::{Base, Fetched, Lock, Section, VERSION};
+use crate::package::{Manager, Package};
+use crate::recipe::{Diagnostic, Diagnostics, Source};
 
 const HEADER: &str = "# Made by racker; it pins every input of the recipe and of those below it.\n\
                       # Keep it under version control, and change it by `racker lock` only.\n";
@@ -78,7 +79,8 @@ struct SectionText {
     manager: Parsed<Manager>,
     request: String,
     parent: String,
-    metadata: String,
+    date: toml::value::Datetime,
+    metadata: Parsed<Digest>,
     #[serde(default)]
     sources: Option<Vec<String>>,
     #[serde(default)]
@@ -94,6 +96,8 @@ struct PackageText {
     arch: String,
     size: u64,
     sha256: Hex,
+    #[serde(default)]
+    signature: Option<Hex>,
     url: String,
 }
 
@@ -174,7 +178,7 @@ impl Lock {
             let span = entry.span();
             let section = entry.into_inner();
             if lock.section(&section.step, &section.platform).is_some() {
-                found.push(twice(span));
+                found.push(twice(span.clone()));
             }
             let mut packages: Vec<Package> = Vec::with_capacity(section.packages.len());
             let mut seen = std::collections::BTreeSet::new();
@@ -186,6 +190,7 @@ impl Lock {
                     arch,
                     size,
                     sha256,
+                    signature,
                     url,
                 } = entry.into_inner();
                 if !seen.insert((name.clone(), arch.clone(), version.clone())) {
@@ -198,15 +203,26 @@ impl Lock {
                     url,
                     size,
                     sha256: sha256.0,
+                    signature: signature.map(|hex| hex.0),
                 });
             }
+            let date = section.date.to_string().parse::<jiff::Timestamp>();
+            let date = date.map_or_else(
+                |_| {
+                    let message = format!("`{}` is no date in UTC", section.date);
+                    found.push(Diagnostic::new(&source, span.clone(), message));
+                    0
+                },
+                jiff::Timestamp::as_second,
+            );
             lock.set_section(Section {
                 step: section.step,
                 platform: section.platform,
                 manager: section.manager.0,
                 request: section.request,
                 parent: section.parent,
-                metadata: section.metadata,
+                date,
+                metadata: section.metadata.0,
                 sources: section.sources.map(|lines| lines.join("\n") + "\n"),
                 tool: section.tool,
                 packages,
@@ -258,9 +274,10 @@ impl Lock {
                 &mut text,
                 format_args!("parent = {}", quoted(&section.parent)),
             );
+            line(&mut text, format_args!("date = {}", date(section.date)));
             line(
                 &mut text,
-                format_args!("metadata = {}", quoted(&section.metadata)),
+                format_args!("metadata = \"{}\"", section.metadata),
             );
             if let Some(tool) = &section.tool {
                 line(&mut text, format_args!("tool = {}", quoted(tool)));
@@ -274,17 +291,19 @@ impl Lock {
             }
             line(&mut text, format_args!("packages = ["));
             for package in &section.packages {
-                let sha256 = package.sha256.to_string();
+                let signature = package.signature.map_or_else(String::new, |signature| {
+                    format!("signature = \"{}\", ", signature.hex())
+                });
                 line(
                     &mut text,
                     format_args!(
                         "  {{ name = {}, version = {}, arch = {}, size = {}, sha256 = \"{}\", \
-                         url = {} }},",
+                         {signature}url = {} }},",
                         quoted(&package.name),
                         quoted(&package.version),
                         quoted(&package.arch),
                         package.size,
-                        sha256.trim_start_matches("sha256:"),
+                        package.sha256.hex(),
                         quoted(&package.url),
                     ),
                 );
@@ -313,6 +332,11 @@ fn check_version(name: &str, document: &DeTable<'_>) -> Result<(), Error> {
 
 fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     writeln!(text, "{arguments}").expect("a string takes everything");
+}
+
+/// Writes an offset date-time of TOML.
+fn date(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(seconds).unwrap_or_default()
 }
 
 /// Writes a basic string of TOML.

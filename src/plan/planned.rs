@@ -10,7 +10,8 @@ use super::inputs::{self, Inputs};
 use super::key::{KeyDocument, Surroundings};
 use super::lock::Lock;
 use super::request;
-use crate::recipe::{Bootstrap, Chain, From, Manager, Step};
+use crate::package::Manager;
+use crate::recipe::{Bootstrap, Chain, From, Step};
 
 /// Versions of the code that does each kind of step; raised whenever it gives another result.
 const IMPLEMENTATIONS: [(&str, u32); 6] = [
@@ -59,6 +60,9 @@ pub struct PlannedStep {
     pub directory: PathBuf,
     /// After how long it has failed.
     pub timeout: Option<std::time::Duration>,
+    /// The steps with packages up to this one, by id: the dates of what they were made of are
+    /// what its epoch is made of.
+    pub dated: Vec<String>,
 }
 
 /// What a planned step does.
@@ -82,6 +86,13 @@ impl Plan {
             let mut planned = plan_step(chain, index, place, Action::Step(step.clone()));
             planned.number = steps.len() + 1;
             steps.push(planned);
+        }
+        let mut dated = Vec::new();
+        for step in &mut steps {
+            if step.has_packages() {
+                dated.push(step.id.clone());
+            }
+            step.dated.clone_from(&dated);
         }
         Self {
             recipe: chain.recipe().name.clone(),
@@ -117,6 +128,7 @@ fn plan_step(chain: &Chain, index: usize, place: usize, action: Action) -> Plann
         switched_off: recipe.switched_off(),
         directory: recipe.directory.clone(),
         timeout,
+        dated: Vec::new(),
     }
 }
 
@@ -133,13 +145,37 @@ impl PlannedStep {
         }
     }
 
+    /// Returns whether it installs packages, and so has a section in the lock.
+    pub fn has_packages(&self) -> bool {
+        matches!(
+            self.action,
+            Action::Bootstrap(_) | Action::Step(Step::Packages(_))
+        )
+    }
+
+    /// Returns whether it fetches this URL.
+    pub fn fetches(&self, url: &str) -> bool {
+        matches!(&self.action, Action::Step(Step::Fetch(step)) if step.url == url)
+    }
+
+    /// Returns whether the lock says what it is made of.
+    pub fn is_pinned(&self) -> bool {
+        self.has_packages()
+            || matches!(&self.action, Action::Step(Step::Fetch(step)) if step.digest.is_none())
+    }
+
     /// Returns the digest of what it asks the resolver, if it is a package step or a bootstrap.
-    pub fn request(&self) -> Option<String> {
-        match &self.action {
+    ///
+    /// Errors: a package file that cannot be read.
+    pub fn request(&self) -> Result<Option<String>, KeyError> {
+        Ok(match &self.action {
             Action::Bootstrap(bootstrap) => Some(request::of_bootstrap(bootstrap)),
-            Action::Step(Step::Packages(step)) => Some(request::of_packages(step)),
+            Action::Step(Step::Packages(step)) => {
+                let files = inputs::digests(&self.directory, &step.files)?;
+                Some(request::of_packages(step, &files))
+            }
             Action::Step(_) => None,
-        }
+        })
     }
 
     /// Returns the version of the code that does it.
@@ -154,12 +190,12 @@ impl PlannedStep {
 /// What a key needs besides the plan and the parent.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyContext<'a> {
-    /// The lock; its epoch is taken as zero where it states none.
+    /// The lock; the epoch is zero where nothing in it has a date.
     pub lock: &'a Lock,
     /// Such as `linux/amd64`.
     pub platform: &'a str,
-    /// Version of the normaliser.
-    pub normaliser: u32,
+    /// Rules of the normaliser that are applied to the step's result, with their versions.
+    pub rules: &'a [String],
 }
 
 /// Why a key cannot be computed.
@@ -197,9 +233,8 @@ pub fn key(
     let around = Surroundings {
         parent,
         platform: context.platform.to_owned(),
-        epoch: context.lock.epoch.unwrap_or(0),
-        normaliser: context.normaliser,
-        switched_off: planned.switched_off.clone(),
+        epoch: context.lock.epoch_of(&planned.dated, context.platform),
+        normaliser: context.rules.to_vec(),
         implementation: planned.implementation(),
         env: planned.env.clone(),
     };
@@ -221,7 +256,8 @@ pub fn key(
         Action::Step(Step::Packages(step)) => {
             let section = section()?;
             let manager: Manager = step.manager.unwrap_or(section.manager);
-            KeyDocument::packages(&around, step, manager, &section.packages)
+            let files = inputs::digests(&planned.directory, &step.files)?;
+            KeyDocument::packages(&around, step, manager, &section.packages, &files)
         }
         Action::Step(Step::Run(step)) => KeyDocument::run(&around, step),
         Action::Step(Step::Copy(step)) => {

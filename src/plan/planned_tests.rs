@@ -1,7 +1,8 @@
 use std::path::Path;
 
 use super::*;
-use crate::plan::lock::{Fetched, Package, Section};
+use crate::package::Package;
+use crate::plan::lock::{Fetched, Section};
 use crate::plan::why::{Why, why};
 use crate::recipe::load;
 
@@ -39,7 +40,8 @@ fn lock(recipe: &str) -> Lock {
             manager: Manager::Apt,
             request: String::new(),
             parent: String::new(),
-            metadata: String::new(),
+            date: 2,
+            metadata: digest,
             sources: None,
             tool: None,
             packages: vec![Package {
@@ -49,6 +51,7 @@ fn lock(recipe: &str) -> Lock {
                 url: "http://one.example".to_owned(),
                 size: 1,
                 sha256: digest,
+                signature: None,
             }],
         });
     }
@@ -64,7 +67,7 @@ fn documents(plan: &Plan, lock: &Lock) -> Vec<KeyDocument> {
     let context = KeyContext {
         lock,
         platform: "linux/amd64",
-        normaliser: 1,
+        rules: &[],
     };
     let parent = TreeId::from_bytes([0; 32]);
     plan.steps
@@ -104,7 +107,10 @@ fn lays_out_the_chain() {
     assert!(plan.steps.iter().all(|step| step.implementation() > 0));
     assert_eq!(plan.steps[1].env["A"], "1");
     assert_eq!(
-        plan.steps.iter().filter_map(PlannedStep::request).count(),
+        plan.steps
+            .iter()
+            .filter(|step| step.request().unwrap().is_some())
+            .count(),
         2
     );
     assert!(serde_json::to_value(&plan).is_ok());
@@ -140,7 +146,7 @@ fn says_what_the_lock_lacks() {
     let context = KeyContext {
         lock: &lock,
         platform: "linux/amd64",
-        normaliser: 1,
+        rules: &[],
     };
     let said: Vec<_> = plan
         .steps

@@ -4,6 +4,8 @@
 //! question. What changes the installation but not the solution (debconf answers, the network) is
 //! not part of a request, nor is the mirror.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::canonical::canonical;
@@ -11,13 +13,15 @@ use crate::recipe::{Bootstrap, PackagesStep};
 
 const CONTEXT: &str = "racker 2026 package request v1";
 
-/// Digests the request of a package step.
-pub fn of_packages(step: &PackagesStep) -> String {
+/// Digests the request of a package step; `files` are the digests of its package files.
+pub fn of_packages(step: &PackagesStep, files: &BTreeMap<String, String>) -> String {
     digest(&json!({
         "manager": step.manager,
         "install": sorted(&step.install),
         "remove": sorted(&step.remove),
+        "files": files,
         "recommends": step.recommends,
+        "unsigned": step.unsigned,
     }))
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Manager;
+use crate::package::Manager;
 
 /// An error of provisioning.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +47,12 @@ pub enum Error {
         /// What the package manager said.
         details: String,
     },
+    /// The image accepts a repository that nobody vouches for.
+    #[error("the image takes packages from a repository without a signature: {which}")]
+    Untrusted {
+        /// The repository, or the file that says so.
+        which: String,
+    },
     /// The repository's metadata is too old or from the future.
     #[error("the package repository's metadata is out of date: {details}")]
     Expired {
@@ -71,6 +77,14 @@ pub enum Error {
         tool: &'static str,
         /// The line.
         line: String,
+    },
+    /// What a repository says about itself does not fit together.
+    #[error("repository metadata {file}: {reason}")]
+    Metadata {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
     },
     /// A package file is broken.
     #[error("{}: not a usable package: {reason}", path.display())]
@@ -160,6 +174,9 @@ impl Error {
             }
             Error::Unreachable { .. } => {
                 "check the network, the proxy (`apt-config dump Acquire`) and the image's sources"
+            }
+            Error::Untrusted { .. } => {
+                "sign it; or write `unsigned = true` in the step, if you know what is in it"
             }
             Error::Unsigned { .. } => "give the image the repository's key before this step",
             Error::Expired { .. } => {

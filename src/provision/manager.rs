@@ -1,10 +1,11 @@
 //! Package managers: the trait that each one implements, and how an image's is found.
 
 use std::fmt;
-use std::str::FromStr;
+use std::path::Path;
 
 use super::apt::{Apt, Settings};
 use super::{Error, Exchange, Fetched, Job, Request, Resolution, Result};
+use crate::package::Manager;
 
 /// The three phases of a package step; the fetching in the middle is the caller's.
 pub trait PackageManager: fmt::Debug + Send + Sync {
@@ -12,10 +13,13 @@ pub trait PackageManager: fmt::Debug + Send + Sync {
     fn manager(&self) -> Manager;
 
     /// The job that asks the image's package manager for a solution, with the network.
+    ///
+    /// What it keeps in [`exchange::METADATA`](super::exchange::METADATA) may be there already,
+    /// from an earlier step or an earlier day: then only what is missing is refreshed.
     fn resolve(&self, request: &Request, exchange: &Exchange) -> Result<Job>;
 
     /// What that job found out. To be asked after a failure too: the error says why.
-    fn resolution(&self, exchange: &Exchange) -> Result<Resolution>;
+    fn resolution(&self, request: &Request, exchange: &Exchange) -> Result<Resolution>;
 
     /// Writes the synthetic repository and returns the job that installs from it.
     fn install(
@@ -28,107 +32,69 @@ pub trait PackageManager: fmt::Debug + Send + Sync {
 
     /// What the output of a failed job means.
     fn explain(&self, output: &str) -> Error;
-}
 
-/// A package manager that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Manager {
-    /// apt with dpkg.
-    Apt,
-    /// dnf 4, dnf 5 and microdnf.
-    Dnf,
-    /// zypper.
-    Zypper,
-    /// pacman.
-    Pacman,
-    /// apk.
-    Apk,
-}
+    /// All packages of the repositories whose metadata an exchange directory has; each index held
+    /// against what is signed.
+    fn known(&self, exchange: &Exchange) -> Result<Resolution>;
 
-impl Manager {
-    /// Every one, in the order in which a tree is asked. dnf comes last: the others are no guests
-    /// on foreign systems, but dnf is packaged for many.
-    pub const ALL: [Manager; 5] = [
-        Manager::Apt,
-        Manager::Zypper,
-        Manager::Pacman,
-        Manager::Apk,
-        Manager::Dnf,
-    ];
-
-    /// The name that recipes use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Manager::Apt => "apt",
-            Manager::Dnf => "dnf",
-            Manager::Zypper => "zypper",
-            Manager::Pacman => "pacman",
-            Manager::Apk => "apk",
-        }
-    }
-
-    /// Sets of files of which one must be there completely.
-    const fn files(self) -> &'static [&'static [&'static str]] {
-        match self {
-            Manager::Apt => &[&["usr/bin/apt-get", "usr/bin/dpkg", "var/lib/dpkg/status"]],
-            Manager::Dnf => &[&["usr/bin/dnf"], &["usr/bin/dnf5"], &["usr/bin/microdnf"]],
-            Manager::Zypper => &[&["usr/bin/zypper"]],
-            Manager::Pacman => &[&["usr/bin/pacman", "etc/pacman.conf"]],
-            Manager::Apk => &[
-                &["sbin/apk"],
-                &["usr/bin/apk", "lib/apk"],
-                &["usr/sbin/apk"],
-            ],
-        }
-    }
-
-    /// Finds a tree's package manager; `exists` is asked for paths relative to its root and
-    /// follows symbolic links inside of it.
-    pub fn detect(exists: impl Fn(&str) -> bool) -> Result<Manager> {
-        Manager::ALL
-            .into_iter()
-            .find(|manager| {
-                manager
-                    .files()
-                    .iter()
-                    .any(|set| set.iter().all(|path| exists(path)))
-            })
-            .ok_or(Error::NoManager)
-    }
-
-    /// The implementation, for a step that wants `wanted` or any.
-    pub fn implementation(
-        self,
-        wanted: Option<Manager>,
-        settings: &Settings,
-    ) -> Result<Box<dyn PackageManager>> {
-        match wanted {
-            Some(wanted) if wanted != self => Err(Error::WrongManager {
-                wanted,
-                found: self,
-            }),
-            _ if self == Manager::Apt => Ok(Box::new(Apt {
-                settings: settings.clone(),
-            })),
-            _ => Err(Error::Unsupported { manager: self }),
-        }
+    /// How a repository says that a file is the one it means, where it does not say so by
+    /// SHA-256.
+    fn identity(&self, file: &Path) -> Result<String> {
+        Err(Error::BadPackage {
+            path: file.to_owned(),
+            reason: format!("{} knows no identity but SHA-256", self.manager()),
+        })
     }
 }
 
-impl fmt::Display for Manager {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+/// The order in which a tree is asked. dnf comes last: the others are no guests on foreign
+/// systems, but dnf is packaged for many.
+const ORDER: [Manager; 5] = [
+    Manager::Apt,
+    Manager::Zypper,
+    Manager::Pacman,
+    Manager::Apk,
+    Manager::Dnf,
+];
+
+/// Sets of files of which one must be there completely.
+const fn files(manager: Manager) -> &'static [&'static [&'static str]] {
+    match manager {
+        Manager::Apt => &[&["usr/bin/apt-get", "usr/bin/dpkg", "var/lib/dpkg/status"]],
+        Manager::Dnf => &[&["usr/bin/dnf"], &["usr/bin/dnf5"], &["usr/bin/microdnf"]],
+        Manager::Zypper => &[&["usr/bin/zypper"]],
+        Manager::Pacman => &[&["usr/bin/pacman", "etc/pacman.conf"]],
+        Manager::Apk => &[
+            &["sbin/apk"],
+            &["usr/bin/apk", "lib/apk"],
+            &["usr/sbin/apk"],
+        ],
     }
 }
 
-impl FromStr for Manager {
-    type Err = Error;
+/// Finds a tree's package manager, or makes sure of the one that is `wanted`; `exists` is asked
+/// for paths relative to the tree's root and follows symbolic links inside of it.
+pub fn detect(wanted: Option<Manager>, exists: impl Fn(&str) -> bool) -> Result<Manager> {
+    let has = |manager: Manager| {
+        files(manager)
+            .iter()
+            .any(|set| set.iter().all(|path| exists(path)))
+    };
+    let found = ORDER.into_iter().find(|manager| has(*manager));
+    match (wanted, found) {
+        (Some(wanted), _) if has(wanted) => Ok(wanted),
+        (Some(wanted), Some(found)) => Err(Error::WrongManager { wanted, found }),
+        (_, found) => found.ok_or(Error::NoManager),
+    }
+}
 
-    fn from_str(name: &str) -> Result<Manager> {
-        Manager::ALL
-            .into_iter()
-            .find(|m| m.name() == name)
-            .ok_or(Error::NoManager)
+/// The implementation of a package manager.
+pub fn implementation(manager: Manager, settings: &Settings) -> Result<Box<dyn PackageManager>> {
+    match manager {
+        Manager::Apt => Ok(Box::new(Apt {
+            settings: settings.clone(),
+        })),
+        _ => Err(Error::Unsupported { manager }),
     }
 }
 
@@ -138,33 +104,23 @@ mod tests {
 
     #[test]
     fn files_decide() {
-        let detect = |files: &[&str]| Manager::detect(|path| files.contains(&path));
+        let detect = |wanted, files: &[&str]| super::detect(wanted, |path| files.contains(&path));
         let debian = [
             "usr/bin/apt-get",
             "usr/bin/dpkg",
             "var/lib/dpkg/status",
             "usr/bin/dnf",
         ];
-        assert_eq!(detect(&debian).unwrap(), Manager::Apt);
-        assert_eq!(detect(&debian[3..]).unwrap(), Manager::Dnf);
-        assert_eq!(detect(&["usr/bin/zypper"]).unwrap(), Manager::Zypper);
-        assert_eq!(detect(&["sbin/apk"]).unwrap(), Manager::Apk);
-        assert!(matches!(detect(&["usr/bin/dpkg"]), Err(Error::NoManager)));
-    }
-
-    #[test]
-    fn what_cannot_be_done_is_named() {
-        let settings = Settings::default();
-        let outcome = Manager::Zypper.implementation(None, &settings).unwrap_err();
-        assert!(outcome.to_string().contains("zypper"));
-        let outcome = Manager::Apt
-            .implementation(Some(Manager::Dnf), &settings)
-            .unwrap_err();
-        assert!(outcome.to_string().contains("is for dnf"));
-        assert!(
-            Manager::Apt
-                .implementation(Some(Manager::Apt), &settings)
-                .is_ok()
-        );
+        assert_eq!(detect(None, &debian).unwrap(), Manager::Apt);
+        assert_eq!(detect(Some(Manager::Dnf), &debian).unwrap(), Manager::Dnf);
+        assert_eq!(detect(None, &debian[3..]).unwrap(), Manager::Dnf);
+        assert_eq!(detect(None, &["usr/bin/zypper"]).unwrap(), Manager::Zypper);
+        assert_eq!(detect(None, &["sbin/apk"]).unwrap(), Manager::Apk);
+        assert!(matches!(
+            detect(None, &["usr/bin/dpkg"]),
+            Err(Error::NoManager)
+        ));
+        let error = detect(Some(Manager::Pacman), &debian).unwrap_err();
+        assert!(error.to_string().contains("is for pacman"), "{error}");
     }
 }

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! [`PackageManager`] is the border: one implementation per package manager, found from the files
-//! of the tree ([`Manager::detect`]) and never from the name of an image.
+//! of the tree ([`detect`]) and never from the name of an image.
 //! [`normalise`] then takes out of the changed tree what differs between two equal runs.
 
 pub mod apt;
@@ -31,8 +31,8 @@ pub mod units;
 pub use error::Error;
 pub use exchange::Exchange;
 pub use job::{Bind, Job, Network};
-pub use manager::{Manager, PackageManager};
-pub use package::{Fetched, LockedPackage, Resolution};
+pub use manager::{PackageManager, detect, implementation};
+pub use package::{Fetched, Found, Identity, Resolution};
 pub use request::Request;
 
 /// The result of everything in this module.

@@ -1,43 +1,57 @@
-//! What a resolve phase finds out: the closure, pinned.
+//! What a resolve phase finds out, and packages with their files.
 
 use std::path::PathBuf;
 
 use racker_store::Digest;
-use serde::{Deserialize, Serialize};
 
-/// One package file, pinned by its digest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct LockedPackage {
-    /// The package's name, without architecture.
+use crate::package::Package;
+
+/// One package of a solution.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// Its name, without architecture.
     pub name: String,
-    /// Its version as the package manager writes it, epoch included.
+    /// Its version as the package manager writes it.
     pub version: String,
-    /// Its architecture (`all` for none).
+    /// Its architecture.
     pub arch: String,
-    /// Where it was found; a hint, since the digest says what it is.
+    /// Where it is.
     pub url: String,
     /// Its size in bytes.
     pub size: u64,
-    /// The digest of the file.
-    pub sha256: Digest,
+    /// How the repository says what it is.
+    pub identity: Identity,
+    /// Whether a detached signature lies beside it.
+    pub signed: bool,
+}
+
+/// How a repository says what a file is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// By the SHA-256 of its bytes.
+    Sha256(Digest),
+    /// In a way of the manager's own, which the file must be fetched for.
+    Own(String),
 }
 
 /// A locked package and where the host has its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// What was locked.
-    pub package: LockedPackage,
+    pub package: Package,
     /// The file, already verified against the digest.
     pub file: PathBuf,
+    /// The detached signature, where it has one.
+    pub signature: Option<PathBuf>,
 }
 
 /// The outcome of a resolve phase.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
-    /// Everything that has to be fetched, sorted by name, architecture and version.
-    pub packages: Vec<LockedPackage>,
-    /// The newest date of the repositories' signed metadata, in seconds since 1970.
-    pub epoch: i64,
-    /// One digest over all the signed metadata that the solver saw.
+    /// Everything that has to be fetched, sorted.
+    pub packages: Vec<Found>,
+    /// The newest date of the repositories' metadata, in seconds since 1970.
+    pub date: i64,
+    /// One digest of all the metadata that the solver saw, the same from every mirror.
     pub metadata: Digest,
 }

@@ -1,16 +1,21 @@
 //! What a package step asks for, free of the recipe's own types.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use super::{Error, Result};
+use super::{Error, Fetched, Result};
 
 /// A package step, whichever package manager realises it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
     /// Names to install, each optionally with a version (`nginx`, `nginx=1.22*`).
     pub install: Vec<String>,
+    /// Package files to install.
+    pub files: Vec<PathBuf>,
     /// Names to remove.
     pub remove: Vec<String>,
+    /// Packages that a solution shall have in these very versions, if it has them at all.
+    pub hold: Vec<Fetched>,
     /// Whether what packages merely recommend comes along.
     pub recommends: bool,
     /// Answers given to debconf beforehand: question (`tzdata/Areas`, or `owner question`) to
@@ -19,6 +24,11 @@ pub struct Request {
     /// Absolute paths of files that the packages' scripts need not make: they find them empty, and
     /// the normaliser removes them.
     pub spared: Vec<&'static str>,
+    /// What is run at the end of an installation, by `/bin/sh`; `$x/state/started` is as old as its
+    /// beginning.
+    pub finish: String,
+    /// Whether repositories without a valid signature are accepted.
+    pub unsigned: bool,
     /// Whether the packages' own scripts may download something.
     pub network: bool,
     /// Variables of the recipe for the install phase.

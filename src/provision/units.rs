@@ -28,7 +28,7 @@ done
 ";
 
 impl Units {
-    /// The job; `exists` is asked for paths of the tree as in [`super::Manager::detect`].
+    /// The job; `exists` is asked for paths of the tree as in [`super::detect`].
     ///
     /// Disabling comes first and masking last, so that a unit in two lists ends as the later one.
     pub fn job(&self, epoch: i64, exists: impl Fn(&str) -> bool) -> Result<Job> {

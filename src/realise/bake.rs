@@ -1,17 +1,18 @@
 //! A whole recipe: base, steps in order, image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use racker_store::{Change, Content, Image, ImageLayer, Realisation, Store};
+use racker_store::{Change, Content, Image, ImageLayer, Realisation, Store, TreeId};
 use serde_json::{Value, json};
 
 use super::base::{self, Base};
-use super::step::{Step, epoch};
+use super::metadata::Keeper;
+use super::step::Step;
 use super::{Error, Workshop};
 use crate::oci::Platform;
-use crate::plan::Plan;
 use crate::plan::lock::Lock;
+use crate::plan::{Plan, PlannedStep};
 use crate::recipe::Chain;
 
 /// How to bake.
@@ -23,8 +24,19 @@ pub struct Options {
     pub shell_on_failure: bool,
     /// The lock may not change.
     pub locked: bool,
+    /// What an update of the lock leaves as it is.
+    pub update: Option<Update>,
     /// Files that hold the values of secrets, by the secrets' ids.
     pub secrets: BTreeMap<String, PathBuf>,
+}
+
+/// An update of single packages.
+#[derive(Debug, Clone, Default)]
+pub struct Update {
+    /// The lock that is updated.
+    pub before: Lock,
+    /// The packages that may change; others follow only where these need them.
+    pub names: BTreeSet<String>,
 }
 
 /// An image that was baked.
@@ -46,38 +58,104 @@ pub fn bake(
     options: &Options,
 ) -> Result<Baked, Error> {
     let plan = Plan::new(chain);
-    let platform = Platform::host().to_string();
-    let base = base::find(shop, &plan.base, &platform, lock, options.locked)?;
-    if let (None, Some(created)) = (lock.epoch, base.created) {
-        lock.epoch = Some(created);
-    }
-    let mut tree = base.tree;
-    let mut made = 0;
-    let mut realisations = Vec::new();
+    let mut work = Work::start(shop, &plan, lock, options)?;
     for planned in &plan.steps {
-        let step = Step {
-            shop,
-            planned,
-            platform: &platform,
-            total: plan.steps.len(),
-            options,
-        };
-        let start = super::step::now();
-        let realisation = step.realise(tree, lock)?;
-        made += usize::from(realisation.built >= start);
-        tree = realisation.tree;
-        realisations.push((realisation, planned.impure));
+        work.step(planned, lock)?;
     }
-    let image = image(shop.store, chain, &base, &realisations, epoch(lock))?;
+    lock.prune(&plan, &work.platform);
+    let dated = plan.steps.last().map_or(&[][..], |step| &step.dated);
+    let epoch = lock.epoch_of(dated, &work.platform);
+    work.keeper.finish()?;
+    let image = image(shop.store, chain, &work.base, &work.realisations, epoch)?;
     if shop.store.image(&image.name)?.as_ref() != Some(&image) {
         shop.store.put_image(&image)?;
         shop.store.sync()?;
     }
     Ok(Baked {
         image,
-        made,
+        made: work.made,
         steps: plan.steps.len(),
     })
+}
+
+/// Completes the lock of the recipe at the end of `chain`, and bakes no more than that takes: to
+/// find the packages of a step, its package manager must see the tree before it.
+pub fn complete(
+    shop: Workshop<'_>,
+    chain: &Chain,
+    lock: &mut Lock,
+    options: &Options,
+) -> Result<(), Error> {
+    let plan = Plan::new(chain);
+    let mut work = Work::start(shop, &plan, lock, options)?;
+    let last = plan.steps.iter().rposition(PlannedStep::is_pinned);
+    if let Some((last, before)) = last.and_then(|last| plan.steps[..=last].split_last()) {
+        for planned in before {
+            work.step(planned, lock)?;
+        }
+        work.borrow(last).complete(work.tree, lock)?;
+    }
+    lock.prune(&plan, &work.platform);
+    work.keeper.finish()
+}
+
+/// A plan on its way.
+struct Work<'a> {
+    shop: Workshop<'a>,
+    options: &'a Options,
+    platform: String,
+    total: usize,
+    base: Base,
+    tree: TreeId,
+    made: usize,
+    realisations: Vec<(Realisation, bool)>,
+    keeper: Keeper,
+}
+
+impl<'a> Work<'a> {
+    fn start(
+        shop: Workshop<'a>,
+        plan: &Plan,
+        lock: &mut Lock,
+        options: &'a Options,
+    ) -> Result<Self, Error> {
+        let platform = Platform::host().to_string();
+        let base = base::find(shop, &plan.base, &platform, lock, options.locked)?;
+        if lock.epoch.is_none() {
+            lock.epoch = base.created;
+        }
+        Ok(Self {
+            shop,
+            options,
+            platform,
+            total: plan.steps.len(),
+            tree: base.tree,
+            base,
+            made: 0,
+            realisations: Vec::new(),
+            keeper: Keeper::default(),
+        })
+    }
+
+    fn borrow<'s>(&'s self, planned: &'s PlannedStep) -> Step<'s> {
+        Step {
+            shop: self.shop,
+            planned,
+            platform: &self.platform,
+            total: self.total,
+            options: self.options,
+            keeper: &self.keeper,
+        }
+    }
+
+    fn step(&mut self, planned: &PlannedStep, lock: &mut Lock) -> Result<(), Error> {
+        let start = super::step::now();
+        let realisation = self.borrow(planned).realise(self.tree, lock)?;
+        self.made += usize::from(realisation.built >= start);
+        self.tree = realisation.tree;
+        self.realisations.push((realisation, planned.impure));
+        Ok(())
+    }
 }
 
 /// The name under which a recipe's image is kept.

@@ -104,6 +104,7 @@ pub(super) fn find(
                     }
                     let list = [Download {
                         url: url.clone(),
+                        mirrors: Vec::new(),
                         digest: known,
                         size: None,
                     }];
@@ -127,19 +128,24 @@ pub(super) fn find(
     };
     Ok(Base {
         tree: image.tree,
-        created: oci::created(&image.config).filter(|seconds| *seconds > 0),
+        created: created(&image.config),
         config: image.config,
         layers: image.layers,
     })
 }
 
-/// The tree of a base that the store has, without fetching or importing anything.
+/// When an image says it was made; nothing where that is no sensible answer.
+pub(super) fn created(config: &Value) -> Option<i64> {
+    oci::created(config).filter(|seconds| *seconds > 0)
+}
+
+/// A base that the store has, without fetching or importing anything.
 pub(super) fn peek(
     shop: Workshop<'_>,
     from: &From,
     platform: &str,
     lock: &Lock,
-) -> Result<Option<TreeId>, Error> {
+) -> Result<Option<Peeked>, Error> {
     let name = match from {
         From::Reference(text) => {
             let reference = Reference::parse(text)?;
@@ -162,10 +168,24 @@ pub(super) fn peek(
             None => return Ok(None),
         },
         From::Scratch | From::Bootstrap(_) | From::Recipe(_) | From::Curated(_) => {
-            return Ok(Some(Tree::default().id()));
+            return Ok(Some(Peeked {
+                tree: Tree::default().id(),
+                config: json!({}),
+            }));
         }
     };
-    Ok(shop.store.image(&name)?.map(|image| image.tree))
+    Ok(shop.store.image(&name)?.map(|image| Peeked {
+        tree: image.tree,
+        config: image.config,
+    }))
+}
+
+/// What is known of a base without touching it.
+#[derive(Debug)]
+pub(super) struct Peeked {
+    pub(super) tree: TreeId,
+    /// Its OCI configuration document.
+    pub(super) config: Value,
 }
 
 fn layout_name(path: &Path, tag: Option<&str>) -> Result<String, Error> {

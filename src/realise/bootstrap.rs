@@ -5,15 +5,16 @@ use std::fs;
 use racker_store::CaptureOptions;
 
 use super::guest::{bind, capture, on_own_thread};
-use super::packages::{fetch, pin_resolution, refuse_when_locked};
-use super::step::{Made, Parent, Step, epoch};
-use super::{Error, Event};
+use super::packages::{held, pin_resolution, refuse_when_locked};
+use super::step::{Made, Parent, Step};
+use super::{Error, Event, fetch};
 use crate::container::host::Workplace;
+use crate::package::Manager;
 use crate::plan::Action;
 use crate::plan::lock::{Lock, Section};
 use crate::provision::apt::Settings;
 use crate::provision::normalise::After;
-use crate::provision::{Exchange, Manager, bootstrap};
+use crate::provision::{Exchange, bootstrap, implementation};
 use crate::recipe::Bootstrap;
 
 /// Memory that a bootstrap may take.
@@ -34,25 +35,30 @@ pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
     let Action::Bootstrap(wanted) = &step.planned.action else {
         return Ok(());
     };
-    let asked = step.planned.request().unwrap_or_default();
+    let asked = step.planned.request()?.unwrap_or_default();
     let Some(stale) = lock.stale(&step.planned.id, step.platform, &asked, None) else {
         return Ok(());
     };
     refuse_when_locked(step, stale)?;
     let message = format!("{}: resolving packages", step.planned.id);
     step.shop.reporter.event(Event::Message(&message));
+    let hold = held(step)?;
     let stage = step.shop.store.stage()?;
-    let resolved = bootstrap::resolve(&request(wanted), stage.path(), &Settings::of_this_host())
+    let exchange = Exchange::new(stage.path());
+    let settings = Settings::of_this_host();
+    let resolved = bootstrap::resolve(&request(wanted), &hold, &exchange, &settings)
         .map_err(|error| step.provision(error))?;
-    let sources = Some(resolved.sources);
+    let digest = resolved.resolution.metadata;
+    step.keeper.keep(step.shop.store, digest, &exchange)?;
+    let apt = implementation(Manager::Apt, &settings).map_err(|error| step.provision(error))?;
     pin_resolution(
         step,
         lock,
-        Manager::Apt,
+        apt.as_ref(),
         &resolved.resolution,
         String::new(),
-        sources,
-    );
+        Some(resolved.sources),
+    )?;
     renew(step, lock).map(drop)
 }
 
@@ -85,7 +91,7 @@ pub(super) fn make(
     lock: &Lock,
 ) -> Result<Made, Error> {
     bootstrap::check_tools().map_err(|error| step.provision(error))?;
-    let packages = fetch(step, lock)?;
+    let packages = fetch::locked(step, lock)?;
     let sources = lock
         .section(&step.planned.id, step.platform)
         .and_then(|section| section.sources.clone())
@@ -98,7 +104,7 @@ pub(super) fn make(
         let job = bootstrap::job(
             &request(wanted),
             &packages,
-            epoch(lock),
+            step.epoch(lock),
             &sources,
             &exchange,
             &target,
@@ -125,7 +131,7 @@ pub(super) fn make(
             id_count: ids.count,
             move_files: false,
             exclude: Vec::new(),
-            clamp: Some(epoch(lock)),
+            clamp: Some(step.epoch(lock)),
         };
         let changes = capture(step.shop, &target, &options)?;
         place.release()?;

@@ -58,6 +58,22 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
+    /// A locked package cannot be had.
+    #[error("step {id}: package {package}")]
+    Package {
+        /// The step.
+        id: String,
+        /// The package's name and version.
+        package: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<oci::Error>,
+    },
+    /// What a resolution left behind cannot be read.
+    #[error("cannot keep the metadata of the repositories")]
+    Metadata(#[source] Box<provision::Error>),
     /// `--locked`, and the lock does not fit.
     #[error("step {id}: {reason}")]
     Locked {
@@ -138,6 +154,7 @@ impl Error {
                 DIGEST_MISMATCH
             }
             Self::Oci(error) if error.is_digest_mismatch() => DIGEST_MISMATCH,
+            Self::Package { source, .. } if source.is_digest_mismatch() => DIGEST_MISMATCH,
             Self::Recipe(_) | Self::Key(_) | Self::NoSecret { .. } => USAGE,
             _ => FAILED,
         }
@@ -161,7 +178,14 @@ impl Error {
                 "raise the step's timeout".into(),
                 format!("its output: racker log {id} ({})", log.display()),
             ],
-            Self::Provision { source, .. } => source.hints(),
+            Self::Provision { source, .. } | Self::Metadata(source) => source.hints(),
+            Self::Package { source, name, .. } => match &**source {
+                oci::Error::NotFound { .. } => vec![
+                    "no mirror has this version any more, and the store has no copy".into(),
+                    format!("renew the lock: racker lock RECIPE --update {name}"),
+                ],
+                other => other.hints(),
+            },
             Self::Files { hint, .. } => hint.iter().cloned().collect(),
             Self::Base { .. } => vec!["a relative path starts at the recipe's directory".into()],
             Self::Locked { .. } => vec!["without --locked, bake renews the lock".into()],

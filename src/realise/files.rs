@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use racker_store::{Content, Digest, Inode, Metadata, NodeRef, Time, Tree};
 
 use super::place;
-use super::step::{Made, Parent, Step, epoch};
+use super::step::{Made, Parent, Step};
 use super::{Error, Event};
 use crate::container::users;
 use crate::oci::Download;
@@ -29,7 +29,7 @@ pub(super) fn copy(
     let inputs = Inputs::read(&step.planned.directory, copy).map_err(KeyError::from)?;
     let mut tree = parent.tree.clone();
     let (uid, gid) = owner(step, &tree, &copy.owner)?;
-    let metadata = |mode: Mode| metadata(mode, uid, gid, epoch(lock));
+    let metadata = |mode: Mode| metadata(mode, uid, gid, step.epoch(lock));
     if inputs.directory {
         let path = place(step, &tree, copy.to.trim_end_matches('/'))?;
         directory(step, &mut tree, &path, || metadata(Mode::new(0o755)))?;
@@ -130,7 +130,7 @@ pub(super) fn fetch(
         &mut tree,
         &path,
         content,
-        metadata(mode, uid, gid, epoch(lock)),
+        metadata(mode, uid, gid, step.epoch(lock)),
     )?;
     Ok(Made { tree, log: None })
 }
@@ -138,6 +138,7 @@ pub(super) fn fetch(
 fn download(step: &Step<'_>, url: &str, digest: Option<Digest>) -> Result<(Digest, u64), Error> {
     let list = [Download {
         url: url.to_owned(),
+        mirrors: Vec::new(),
         digest,
         size: None,
     }];

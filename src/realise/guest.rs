@@ -69,6 +69,11 @@ impl Guest<'_> {
         rustix::fs::statvfs(self.snapshot.upper()).is_ok_and(|s| s.f_bavail * s.f_frsize < 1 << 20)
     }
 
+    /// The id that the guest's root has on the host.
+    pub(super) fn root_id(&self) -> u32 {
+        self.snapshot.slot().ids().base
+    }
+
     /// Makes an exchange directory that the guest's root owns.
     pub(super) fn exchange(&self) -> Result<Exchange, Error> {
         let path = self.snapshot.beside("exchange");

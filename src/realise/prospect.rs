@@ -4,7 +4,7 @@ use racker_store::{StepKey, TreeId};
 use serde::Serialize;
 
 use super::base;
-use super::step::NORMALISER;
+use super::step::rules;
 use super::{Error, Workshop};
 use crate::oci::Platform;
 use crate::plan::lock::Lock;
@@ -37,7 +37,12 @@ pub struct Prospect {
 pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Prospect>, Error> {
     let plan = Plan::new(chain);
     let platform = Platform::host().to_string();
-    let mut parent = base::peek(shop, &plan.base, &platform, lock)?;
+    let mut lock = lock.clone();
+    let base = base::peek(shop, &plan.base, &platform, &lock)?;
+    if lock.epoch.is_none() {
+        lock.epoch = base.as_ref().and_then(|image| base::created(&image.config));
+    }
+    let mut parent = base.map(|image| image.tree);
     let mut blocker = parent.is_none().then(|| "from".to_owned());
     let mut all = Vec::new();
     for planned in &plan.steps {
@@ -55,9 +60,9 @@ pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Pr
             (Some(blocker), _) => prospect.why = Why::DependsOn(blocker.clone()),
             (None, Some(tree)) => {
                 let context = KeyContext {
-                    lock,
+                    lock: &lock,
                     platform: &platform,
-                    normaliser: NORMALISER,
+                    rules: &rules(planned),
                 };
                 match key(planned, tree, context) {
                     Ok(document) => look(shop, planned, &document, &mut prospect)?,

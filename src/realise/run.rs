@@ -7,8 +7,8 @@ use racker_store::{NodeRef, Tree};
 use super::Error;
 use super::cache::Cache;
 use super::guest::with_guest;
-use super::packages::{excluded, finish};
-use super::step::{Made, Parent, Step, epoch};
+use super::outcome::{excluded, finish};
+use super::step::{Made, Parent, Step};
 use crate::container::Process;
 use crate::container::nspawn::Network;
 use crate::container::users::User;
@@ -27,8 +27,11 @@ pub(super) fn script(
     let secrets = secrets(step, run)?;
     let log = step.log()?;
     let changes = with_guest(step.shop, parent.id, |guest| {
-        let mut env: Vec<(String, String)> =
-            vec![("SOURCE_DATE_EPOCH".into(), epoch(lock).to_string())];
+        let mut env: Vec<(String, String)> = vec![
+            // What is random otherwise: the order of Python's sets.
+            ("PYTHONHASHSEED".into(), "0".into()),
+            ("SOURCE_DATE_EPOCH".into(), step.epoch(lock).to_string()),
+        ];
         env.extend(step.planned.env.clone());
         env.extend(run.env.clone());
         let user = guest.user(&run.user)?;
@@ -57,7 +60,7 @@ pub(super) fn script(
         finish(step, guest, outcome, &log, None)?;
         let mut exclude = excluded(run.network).to_vec();
         exclude.extend(run.cache.iter().map(|path| path.trim_start_matches('/')));
-        guest.capture(epoch(lock), &exclude)
+        guest.capture(step.epoch(lock), &exclude)
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     for path in &run.cache {
@@ -122,7 +125,7 @@ pub(super) fn units(
         mask: units.mask.clone(),
     };
     let job = wanted
-        .job(epoch(lock), |path| {
+        .job(step.epoch(lock), |path| {
             parent.tree.lookup(path.as_bytes()).is_ok()
         })
         .map_err(|error| step.provision(error))?;
@@ -130,7 +133,7 @@ pub(super) fn units(
     let changes = with_guest(step.shop, parent.id, |guest| {
         let outcome = guest.run_job(&job, &log)?;
         finish(step, guest, outcome, &log, None)?;
-        guest.capture(epoch(lock), excluded(false))
+        guest.capture(step.epoch(lock), excluded(false))
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     step.normalise(&parent.tree, &mut tree, After::Run, lock)?;

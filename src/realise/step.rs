@@ -8,14 +8,12 @@ use racker_store::{LogWriter, Realisation, Tree, TreeId};
 use rustix::fs::{FlockOperation, flock};
 
 use super::bake::Options;
+use super::metadata::Keeper;
 use super::{Error, Event, Workshop, bootstrap, files, last_log, packages, run};
 use crate::plan::lock::Lock;
 use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
 use crate::provision::normalise::{self, After};
 use crate::recipe::Step as RecipeStep;
-
-/// Version of the normaliser's frame; its rules have versions of their own.
-pub(super) const NORMALISER: u32 = 1;
 
 /// A step to realise and what it works with.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +23,7 @@ pub(super) struct Step<'a> {
     pub(super) platform: &'a str,
     pub(super) total: usize,
     pub(super) options: &'a Options,
+    pub(super) keeper: &'a Keeper,
 }
 
 /// A tree that a step made, not yet in the store.
@@ -102,6 +101,16 @@ impl Step<'_> {
         result
     }
 
+    /// Completes the lock for the step, which is not made.
+    pub(super) fn complete(&self, parent: TreeId, lock: &mut Lock) -> Result<(), Error> {
+        self.pin(parent, lock)?;
+        let parent = Parent {
+            id: parent,
+            tree: self.shop.store.tree(parent)?,
+        };
+        packages::renew(self, &parent, lock).map(drop)
+    }
+
     /// Completes the lock as far as the key needs it.
     fn pin(&self, parent: TreeId, lock: &mut Lock) -> Result<(), Error> {
         match &self.planned.action {
@@ -112,12 +121,17 @@ impl Step<'_> {
         }
     }
 
+    /// The source-date-epoch, in seconds since 1970.
+    pub(super) fn epoch(&self, lock: &Lock) -> i64 {
+        lock.epoch_of(&self.planned.dated, self.platform)
+    }
+
     /// Everything that goes into the step.
     fn document(&self, parent: TreeId, lock: &Lock) -> Result<KeyDocument, Error> {
         let context = KeyContext {
             lock,
             platform: self.platform,
-            normaliser: NORMALISER,
+            rules: &rules(self.planned),
         };
         Ok(key(self.planned, parent, context)?)
     }
@@ -174,17 +188,11 @@ impl Step<'_> {
         after: After,
         lock: &Lock,
     ) -> Result<(), Error> {
-        let disabled = self.switched_off();
-        let store = self.shop.store;
-        let mut put = |bytes: &[u8]| store.put_bytes(bytes);
-        normalise::normalise(base, tree, after, epoch(lock), &disabled, &mut put)
+        let disabled = switched_off(self.planned);
+        let epoch = self.epoch(lock);
+        normalise::normalise(base, tree, after, epoch, &disabled, self.shop.store)
             .map(drop)
             .map_err(|error| self.provision(error))
-    }
-
-    /// Rules of the normaliser that the recipe switches off.
-    pub(super) fn switched_off(&self) -> BTreeSet<String> {
-        self.planned.switched_off.iter().cloned().collect()
     }
 
     fn record(
@@ -246,9 +254,21 @@ impl Step<'_> {
     }
 }
 
-/// The lock's epoch; 1970 where nothing in it has a date.
-pub(super) fn epoch(lock: &Lock) -> i64 {
-    lock.epoch.unwrap_or(0)
+/// Rules of the normaliser that the step's recipe switches off.
+pub(super) fn switched_off(planned: &PlannedStep) -> BTreeSet<String> {
+    planned.switched_off.iter().cloned().collect()
+}
+
+/// Rules of the normaliser that are applied to what the step makes, with their versions.
+pub(super) fn rules(planned: &PlannedStep) -> Vec<String> {
+    let after = match &planned.action {
+        Action::Bootstrap(_) => After::Bootstrap,
+        Action::Step(RecipeStep::Packages(_)) => After::Packages,
+        Action::Step(RecipeStep::Run(_) | RecipeStep::Units(_)) => After::Run,
+        // All of what they put there is what the recipe says.
+        Action::Step(RecipeStep::Copy(_) | RecipeStep::Fetch(_)) => return Vec::new(),
+    };
+    normalise::key(after, &switched_off(planned))
 }
 
 /// Seconds since 1970.

@@ -46,12 +46,14 @@ impl<'a> Workshop<'a> {
         {
             return Err(Error::Offline(first.url.clone()));
         }
-        Ok(self.client.download_all(
-            self.store,
-            list,
-            self.settings.jobs.max(4),
-            self.reporter.progress(),
-        )?)
+        self.fetch_all(list).map_err(|(_, error)| error.into())
+    }
+
+    /// Makes sure that the store has these files; an error comes with the place of its file.
+    pub(super) fn fetch_all(&self, list: &[Download]) -> Result<Vec<Digest>, (usize, oci::Error)> {
+        let jobs = self.settings.jobs.max(4);
+        let progress = self.reporter.progress();
+        self.client.download_all(self.store, list, jobs, progress)
     }
 
     /// Where a step's changes are kept: in memory where there is plenty, for half of what there

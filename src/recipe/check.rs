@@ -77,8 +77,24 @@ pub(super) fn digest(text: &str) -> Result<Digest, Problem> {
     })
 }
 
-/// Accepts the name of a package as some manager takes it.
+/// Accepts the name of a package as some manager takes it, or the path of a package file.
 pub(super) fn package(name: &str) -> Result<(), Problem> {
+    const FILES: [&str; 5] = [".deb", ".rpm", ".apk", ".pkg.tar.zst", ".pkg.tar.xz"];
+    if name.starts_with("./") {
+        return confined(name).map(drop);
+    }
+    if name.contains('/') && FILES.iter().any(|end| name.ends_with(end)) || name.starts_with('/') {
+        return Err(Problem::new(format!("`{name}` is no package")).hint(
+            "a package file lies in the recipe's directory and is named by a path that starts with `./`",
+        ));
+    }
+    if let Some(end) = FILES.iter().find(|end| name.ends_with(**end)) {
+        return Err(
+            Problem::new(format!("`{name}` is no package")).hint(format!(
+                "a package file starts with `./`: \"./{name}\" is the {end} file"
+            )),
+        );
+    }
     let strange = |c: char| c.is_whitespace() || c.is_control();
     if name.is_empty() || name.starts_with('-') || name.contains(strange) {
         let problem = Problem::new(format!("`{name}` cannot be the name of a package"));

@@ -53,6 +53,20 @@ pub enum From {
     Bootstrap(Bootstrap),
 }
 
+impl From {
+    /// Returns whether it is the image or the file of this name, as a lock has it.
+    pub fn names(&self, name: &str) -> bool {
+        match self {
+            Self::Reference(reference) => reference == name,
+            Self::Rootfs {
+                location: Location::Url(url),
+                ..
+            } => url == name,
+            _ => false,
+        }
+    }
+}
+
 /// Where an archive lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

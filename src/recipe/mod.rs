@@ -55,7 +55,5 @@ pub use self::problem::Problem;
 pub use self::recipe::{Origin, Places, Recipe};
 pub use self::schema::schema;
 pub use self::span_of_time::parse_duration;
-pub use self::step::{
-    CopyStep, FetchStep, Manager, PackagesStep, Preseed, RunStep, Step, UnitsStep,
-};
+pub use self::step::{CopyStep, FetchStep, PackagesStep, Preseed, RunStep, Step, UnitsStep};
 pub use self::suggest::{advice, similar};

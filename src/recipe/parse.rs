@@ -12,7 +12,8 @@ use super::parse_parts::{read_from, read_image, read_probe};
 use super::parse_step::read_step;
 use super::reader::Reader;
 use super::recipe::{Origin, Places, Recipe};
-use super::{Diagnostics, From, Problem, Source, Span, Step, check, name};
+use super::{Diagnostics, From, Problem, Source, Span, Step, check, name, suggest};
+use crate::rules;
 
 /// What the text alone does not say.
 #[derive(Clone, Debug)]
@@ -175,19 +176,23 @@ fn read_steps(reader: &Reader<'_>, value: &super::reader::Value<'_>) -> Vec<(Ste
 }
 
 fn read_normalise(reader: &Reader<'_>, value: &super::reader::Value<'_>) -> BTreeMap<String, bool> {
-    let mut rules = BTreeMap::new();
+    let mut wanted = BTreeMap::new();
     let DeValue::Table(table) = value.get_ref() else {
         reader.mismatch(value, "normalise", "a table of rules");
-        return rules;
+        return wanted;
     };
     for (rule, value) in table {
-        if let Err(problem) = check::identifier(rule.get_ref()) {
-            reader.problem(rule.span(), problem);
+        if !rules::NAMES.contains(&rule.get_ref().as_ref()) {
+            let message = format!("no rule `{}`", rule.get_ref());
+            let near = suggest::similar(rule.get_ref(), rules::NAMES);
+            let advice = near.map(|near| format!("did you mean `{near}`?"));
+            let diagnostic = reader.at(rule.span(), message).maybe_hint(advice);
+            reader.note(diagnostic.hint("`racker rules` lists them"));
         } else if let Some(on) = reader.boolean(value, rule.get_ref()) {
-            rules.insert(rule.get_ref().to_string(), on);
+            wanted.insert(rule.get_ref().to_string(), on);
         }
     }
-    rules
+    wanted
 }
 
 trait LowercaseFirst {

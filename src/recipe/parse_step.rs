@@ -3,13 +3,14 @@
 use toml::de::DeValue;
 
 use super::fields::Fields;
-use super::reader::{Reader, Value, plain};
+use super::reader::{Reader, Text, Value, plain};
 use super::span_of_time::parse_duration;
 use super::step::url_file_name;
 use super::{
-    CopyStep, FetchStep, Manager, PackagesStep, Preseed, Problem, RunStep, Span, Step, UnitsStep,
-    check, suggest,
+    CopyStep, FetchStep, PackagesStep, Preseed, Problem, RunStep, Span, Step, UnitsStep, check,
+    suggest,
 };
+use crate::package::Manager;
 
 /// The keys that name a step.
 pub(super) const NAMES: [&str; 10] = [
@@ -80,17 +81,13 @@ fn packages(
 ) -> Option<PackagesStep> {
     let before = reader.count();
     if value.get_ref().is_array() {
-        let install = plain(reader.set(value, "packages", check::package));
-        not_idle(
-            reader,
-            value,
-            before,
-            install.is_empty(),
-            "names no package",
-        );
+        let (install, files) = names_and_files(reader.set(value, "packages", check::package));
+        let idle = install.is_empty() && files.is_empty();
+        not_idle(reader, value, before, idle, "names no package");
         return Some(PackagesStep {
             manager,
-            install,
+            install: plain(install),
+            files,
             ..PackagesStep::default()
         });
     }
@@ -100,7 +97,7 @@ fn packages(
         "`packages`"
     };
     let mut fields = Fields::of(reader, value, what, "an array of packages or a table")?;
-    let install = fields.set("install", check::package);
+    let (install, files) = names_and_files(fields.set("install", check::package));
     let remove = fields.set("remove", check::package);
     for text in &remove {
         if let Some(first) = install.iter().find(|other| other.value == text.value) {
@@ -112,7 +109,7 @@ fn packages(
             );
         }
     }
-    let idle = install.is_empty() && remove.is_empty();
+    let idle = install.is_empty() && files.is_empty() && remove.is_empty();
     not_idle(reader, value, before, idle, "names no package");
     let debconf_span = fields.get("debconf").map(toml::Spanned::span);
     let debconf = debconf(reader, &mut fields);
@@ -122,13 +119,23 @@ fn packages(
     let step = PackagesStep {
         manager,
         install: plain(install),
+        files,
         remove: plain(remove),
         recommends: fields.boolean("recommends").unwrap_or(false),
         debconf,
+        unsigned: fields.boolean("unsigned").unwrap_or(false),
         network: fields.boolean("network").unwrap_or(false),
     };
     fields.finish();
     Some(step)
+}
+
+/// Tells names of packages from package files, which start with `./`.
+fn names_and_files(list: Vec<Text>) -> (Vec<Text>, Vec<String>) {
+    let (files, names): (Vec<_>, Vec<_>) = list
+        .into_iter()
+        .partition(|text| text.value.starts_with("./"));
+    (names, plain(files))
 }
 
 /// Notes a step that does nothing, unless that is only because its values were mistaken.

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::from::Bootstrap;
-use super::step::Manager;
+use crate::package::Manager;
 
 /// Returns the schema; `docs/recipe.schema.json` is this, printed.
 pub fn schema() -> Value {
@@ -141,7 +141,7 @@ fn packages(description: &str) -> Value {
         "oneOf": [
             { "type": "array", "items": { "type": "string" } },
             object(&[], json!({
-                "install": strings("Packages to install."),
+                "install": strings("Packages to install: names, or files as `./package.deb`."),
                 "remove": strings("Packages to remove."),
                 "recommends": boolean("Install weak dependencies as well."),
                 "debconf": {
@@ -149,6 +149,7 @@ fn packages(description: &str) -> Value {
                     "type": "object",
                     "additionalProperties": { "type": ["string", "boolean"] },
                 },
+                "unsigned": boolean("Accept repositories without a valid signature."),
                 "network": boolean("Give the packages' scripts the network; the step is impure."),
             })),
         ],

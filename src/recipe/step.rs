@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use racker_store::Digest;
 use serde::Serialize;
 
-use super::{Mode, Owner, Problem, suggest};
+use super::{Mode, Owner};
+use crate::package::Manager;
 
 /// One entry of `[[step]]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,61 +26,6 @@ pub enum Step {
     Units(UnitsStep),
 }
 
-/// A package manager that a step may name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Manager {
-    /// Debian and its kin.
-    Apt,
-    /// Fedora and its kin.
-    Dnf,
-    /// SUSE.
-    Zypper,
-    /// Arch.
-    Pacman,
-    /// Alpine.
-    Apk,
-}
-
-impl Manager {
-    /// Every manager, in the order they are named in messages.
-    pub const ALL: [Self; 5] = [Self::Apt, Self::Dnf, Self::Zypper, Self::Pacman, Self::Apk];
-
-    /// Returns the word that names it in recipes and locks.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Apt => "apt",
-            Self::Dnf => "dnf",
-            Self::Zypper => "zypper",
-            Self::Pacman => "pacman",
-            Self::Apk => "apk",
-        }
-    }
-}
-
-impl fmt::Display for Manager {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Manager {
-    type Err = Problem;
-
-    fn from_str(text: &str) -> Result<Self, Problem> {
-        Self::ALL
-            .into_iter()
-            .find(|manager| manager.as_str() == text)
-            .ok_or_else(|| {
-                let problem = Problem::new(format!("no package manager `{text}`"));
-                match suggest::advice(text, Self::ALL.map(Self::as_str)) {
-                    Some(advice) => problem.hint(advice),
-                    None => problem,
-                }
-            })
-    }
-}
-
 /// Installs and removes packages with the image's own package manager.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PackagesStep {
@@ -88,12 +33,16 @@ pub struct PackagesStep {
     pub manager: Option<Manager>,
     /// Names to install, as the manager takes them, in the recipe's order.
     pub install: Vec<String>,
+    /// Package files to install, relative to the recipe's directory and inside it.
+    pub files: Vec<String>,
     /// Names to remove.
     pub remove: Vec<String>,
     /// Whether weak dependencies are installed as well.
     pub recommends: bool,
     /// Answers given to debconf beforehand, sorted by question.
     pub debconf: Vec<Preseed>,
+    /// Whether repositories without a valid signature are accepted.
+    pub unsigned: bool,
     /// Whether the packages' scripts may use the network, which makes the step impure.
     pub network: bool,
 }
@@ -228,7 +177,8 @@ impl fmt::Display for Step {
             Self::Packages(step) => {
                 formatter.write_str(step.manager.map_or("packages", Manager::as_str))?;
                 let removed = step.remove.iter().map(|name| format!("-{name}"));
-                let names: Vec<_> = step.install.iter().cloned().chain(removed).collect();
+                let installed = step.install.iter().chain(&step.files).cloned();
+                let names: Vec<_> = installed.chain(removed).collect();
                 write!(formatter, " {}", names.join(" "))
             }
             Self::Run(step) => {

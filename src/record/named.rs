@@ -27,3 +27,18 @@ pub fn named(document: &KeyDocument) -> Vec<Named> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn files_are_read_back() {
+        let of = |document| named(&KeyDocument::from_value(&document).unwrap());
+        let all = of(json!({ "files": { "./x.deb": "ab", "odd": 1 } }));
+        assert_eq!(all.len(), 1);
+        assert_eq!((&*all[0].path, &*all[0].blake3), ("./x.deb", "ab"));
+        assert_eq!(of(json!({})), []);
+    }
+}

@@ -9,6 +9,7 @@
 //!         layers/        tree differences; imported tar layers   (layers, split)
 //!         realisations/  step key -> tree                        (realisation)
 //!         blobs/sha256/  fetched files                           (blob)
+//!         metadata/      what package repositories said           (kept)
 //!         checkouts/     overlay lower directories               (checkout)
 //!         roots/images/  named trees                             (image)
 //!         logs/ locks/ stage/ trash/
@@ -41,6 +42,7 @@ mod image;
 mod import_dir;
 mod import_tar;
 mod index;
+mod kept;
 mod layer;
 mod layers;
 mod log;

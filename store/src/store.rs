@@ -41,6 +41,7 @@ const DIRECTORIES: &[&str] = &[
     "trees",
     "layers",
     "blobs/sha256",
+    "metadata",
     "realisations",
     "checkouts",
     "roots/images",

@@ -86,7 +86,7 @@ fn a_baked_system() {
     assert_eq!(internal["steps"][3]["tree"], image.tree.hex());
     for (asked, done) in steps.iter().zip(internal["steps"].as_array().unwrap()) {
         assert_eq!(asked["key"], done["key"]);
-        assert!(done["normaliser"]["version"].is_number());
+        assert!(done["normaliser"].is_array());
     }
     let nginx = dependency(&statement, "nginx-light");
     assert!(

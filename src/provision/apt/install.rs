@@ -7,14 +7,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
 use super::resolve::selectors;
 use super::settings::option;
-use super::{Bodies, Repository, debconf};
+use super::{Bodies, Deb, Repository, debconf, repository};
+use crate::package::Package;
 use crate::provision::exchange::GUEST;
 use crate::provision::job::{environment, shell};
 use crate::provision::request::split;
-use crate::provision::{Error, Exchange, Fetched, Job, LockedPackage, Network, Request, Result};
+use crate::provision::{Error, Exchange, Fetched, Job, Network, Request, Result};
 
 const SCRIPT: &str = include_str!("install.sh");
 
@@ -26,12 +28,19 @@ pub(super) fn job(
     exchange: &Exchange,
 ) -> Result<Job> {
     request.validate()?;
+    let mut packages = packages.to_vec();
+    let mut request = request.clone();
+    for file in &request.files {
+        let local = read_local(file)?;
+        request.install.push(local.package.name.clone());
+        packages.push(local);
+    }
     Repository {
         codename: "racker",
         epoch,
-        bodies: Bodies::fitting(packages),
+        bodies: Bodies::fitting(&packages),
     }
-    .write(&exchange.fresh("repo")?, packages)?;
+    .write(&exchange.fresh("repo")?, &packages)?;
     let directory = exchange.fresh("install")?;
     let state = directory.join("state");
     fs::create_dir(&state).map_err(Error::io(&state))?;
@@ -47,6 +56,7 @@ pub(super) fn job(
             "Package: *\nPin: release o=racker\nPin-Priority: 1001\n".to_owned(),
         ),
         ("debconf", debconf::selections(&request.debconf)),
+        ("finish.sh", request.finish.clone()),
         (
             "spared",
             request
@@ -71,7 +81,7 @@ pub(super) fn job(
     ]);
     let locked = packages.iter().map(|fetched| &fetched.package);
     Ok(Job {
-        argv: shell(SCRIPT, pinned(request, locked)),
+        argv: shell(SCRIPT, pinned(&request, locked)),
         env: environment(Some(epoch), &env),
         binds: vec![exchange.bind()],
         network: if request.network {
@@ -82,8 +92,33 @@ pub(super) fn job(
     })
 }
 
+/// A package file of the recipe.
+pub(super) fn read_local(file: &Path) -> Result<Fetched> {
+    let control = Deb::open(file)?.control()?;
+    let field = |name| {
+        repository::field(&control, name).ok_or_else(|| Error::BadPackage {
+            path: file.to_owned(),
+            reason: format!("its control file has no {name}"),
+        })
+    };
+    let (size, sha256) = repository::measure(file).map_err(Error::io(file))?;
+    Ok(Fetched {
+        package: Package {
+            name: field("Package")?.to_owned(),
+            version: field("Version")?.to_owned(),
+            arch: field("Architecture")?.to_owned(),
+            url: String::new(),
+            size,
+            sha256,
+            signature: None,
+        },
+        file: file.to_owned(),
+        signature: None,
+    })
+}
+
 /// Gives a directory to whoever owns the exchange directory: the guest's root.
-pub(crate) fn own_like(exchange: &Exchange, path: &std::path::Path) -> Result<()> {
+pub(crate) fn own_like(exchange: &Exchange, path: &Path) -> Result<()> {
     use std::os::unix::fs::{MetadataExt, chown};
     let owner = fs::metadata(exchange.host()).map_err(Error::io(exchange.host()))?;
     let here = fs::metadata(path).map_err(Error::io(path))?;
@@ -96,9 +131,9 @@ pub(crate) fn own_like(exchange: &Exchange, path: &std::path::Path) -> Result<()
 /// The request's names, with the exact version of those that are locked.
 pub(crate) fn pinned<'a>(
     request: &Request,
-    packages: impl Iterator<Item = &'a LockedPackage>,
+    packages: impl Iterator<Item = &'a Package>,
 ) -> Vec<String> {
-    let mut versions: BTreeMap<&str, Vec<&LockedPackage>> = BTreeMap::new();
+    let mut versions: BTreeMap<&str, Vec<&Package>> = BTreeMap::new();
     for package in packages {
         versions.entry(&package.name).or_default().push(package);
     }
@@ -155,13 +190,14 @@ mod tests {
 
     #[test]
     fn requested_names_are_pinned_and_others_left_alone() {
-        let locked = |name: &str, version: &str, arch: &str| LockedPackage {
+        let locked = |name: &str, version: &str, arch: &str| Package {
             name: name.to_owned(),
             version: version.to_owned(),
             arch: arch.to_owned(),
             url: String::new(),
             size: 0,
             sha256: format!("sha256:{:064}", 0).parse().unwrap(),
+            signature: None,
         };
         let packages = [
             locked("nginx", "1.22.1-9", "amd64"),

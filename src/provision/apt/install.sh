@@ -1,6 +1,7 @@
 # Runs in the image, without a network. Arguments: what apt-get install is asked for.
 x=/run/racker/install
 mkdir -p "$x/state/lists/partial" "$x/state/cache/archives/partial"
+touch "$x/state/started"
 
 if [ -s "$x/debconf" ]; then
     debconf-set-selections <"$x/debconf"
@@ -22,3 +23,4 @@ fi
 
 apt-get -c "$x/apt.conf" -qq update
 apt-get -c "$x/apt.conf" -q -y install -- "$@"
+. "$x/finish.sh"

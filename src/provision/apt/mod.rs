@@ -5,10 +5,12 @@
 //! that by name. Installing by name, and not by file, keeps apt's marks of what was asked for and
 //! what came along automatically equal to those of an installation from the network.
 
+mod dates;
 mod debconf;
 mod explain;
+pub(crate) mod hold;
 mod install;
-mod release;
+mod lists;
 pub(crate) mod repository;
 mod resolve;
 mod settings;
@@ -16,15 +18,17 @@ pub(crate) mod uris;
 
 mod deb;
 
+pub use dates::parse_date;
 pub use deb::Deb;
 pub use explain::explain;
 pub(crate) use install::{own_like, pinned};
-pub use release::{Release, Releases, parse_date};
+pub use lists::Lists;
 pub use repository::{Bodies, Repository};
 pub(crate) use resolve::conf as resolve_conf;
 pub use settings::Settings;
 
-use super::{Exchange, Fetched, Job, Manager, PackageManager, Request, Resolution, Result};
+use super::{Exchange, Fetched, Job, PackageManager, Request, Resolution, Result};
+use crate::package::Manager;
 
 /// Debian's package manager.
 #[derive(Clone, Debug, Default)]
@@ -42,8 +46,8 @@ impl PackageManager for Apt {
         resolve::job(request, &self.settings, exchange)
     }
 
-    fn resolution(&self, exchange: &Exchange) -> Result<Resolution> {
-        resolve::resolution(exchange)
+    fn resolution(&self, request: &Request, exchange: &Exchange) -> Result<Resolution> {
+        resolve::resolution(request, exchange)
     }
 
     fn install(
@@ -54,6 +58,15 @@ impl PackageManager for Apt {
         exchange: &Exchange,
     ) -> Result<Job> {
         install::job(request, packages, epoch, exchange)
+    }
+
+    fn known(&self, exchange: &Exchange) -> Result<Resolution> {
+        let lists = Lists::read(exchange)?;
+        Ok(Resolution {
+            packages: lists.packages(exchange)?,
+            date: lists.date().unwrap_or_default(),
+            metadata: lists.digest(),
+        })
     }
 
     fn explain(&self, output: &str) -> super::Error {

@@ -12,11 +12,12 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use racker_store::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::Deb;
-use super::release::digest;
-use crate::provision::{Error, Fetched, LockedPackage, Result};
+use crate::package::Package;
+use crate::provision::{Error, Fetched, Result};
 
 /// Up to which sum of sizes packages are unpacked beforehand.
 const PLAIN_LIMIT: u64 = 256 << 20;
@@ -94,8 +95,8 @@ impl Repository<'_> {
             "Origin: racker\nLabel: racker\nSuite: {0}\nCodename: {0}\nDate: {1}\n\
              SHA256:\n {2} {3} Packages\n",
             self.codename,
-            super::release::format_date(self.epoch),
-            racker_store::Digest::of(stanzas.as_bytes()).hex(),
+            super::dates::format_date(self.epoch),
+            Digest::of(stanzas.as_bytes()).hex(),
             stanzas.len()
         );
         for (name, text) in [("Packages", stanzas), ("Release", release)] {
@@ -135,7 +136,7 @@ impl Repository<'_> {
 }
 
 /// The customary name of a package file, which leaves the version's epoch out.
-fn file_name(package: &LockedPackage) -> String {
+pub(super) fn file_name(package: &Package) -> String {
     let version = package
         .version
         .split_once(':')
@@ -144,16 +145,13 @@ fn file_name(package: &LockedPackage) -> String {
 }
 
 /// Holds a package against what the lock says that it is.
-fn check(package: &LockedPackage, control: &str) -> Result<(), String> {
+fn check(package: &Package, control: &str) -> Result<(), String> {
     for (field, expected) in [
         ("Package", &package.name),
         ("Version", &package.version),
         ("Architecture", &package.arch),
     ] {
-        let found = control
-            .lines()
-            .filter_map(|line| line.split_once(':'))
-            .find_map(|(name, value)| name.eq_ignore_ascii_case(field).then_some(value.trim()));
+        let found = self::field(control, field);
         if found != Some(expected) {
             let found = found.unwrap_or("missing");
             return Err(format!("its {field} is {found}, the lock has {expected}"));
@@ -162,7 +160,16 @@ fn check(package: &LockedPackage, control: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn measure(path: &Path) -> std::io::Result<(u64, racker_store::Digest)> {
+/// The value of a field of a control stanza.
+pub(super) fn field<'a>(control: &'a str, wanted: &str) -> Option<&'a str> {
+    control
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .find_map(|(name, value)| name.eq_ignore_ascii_case(wanted).then_some(value.trim()))
+}
+
+/// Size and SHA-256 of a file.
+pub(super) fn measure(path: &Path) -> std::io::Result<(u64, Digest)> {
     let mut file = fs::File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 << 10];
@@ -170,7 +177,7 @@ fn measure(path: &Path) -> std::io::Result<(u64, racker_store::Digest)> {
     loop {
         let count = file.read(&mut buffer)?;
         if count == 0 {
-            return Ok((size, digest(hasher)));
+            return Ok((size, Digest::from_bytes(hasher.finalize().into())));
         }
         hasher.update(&buffer[..count]);
         size += count as u64;
@@ -186,15 +193,20 @@ mod tests {
         let control = format!("Package: {name}\nVersion: {version}\nArchitecture: all\n");
         super::super::deb::tests::make(&file, &control, ".xz");
         let (size, sha256) = measure(&file).unwrap();
-        let package = LockedPackage {
+        let package = Package {
             name: name.to_owned(),
             version: version.to_owned(),
             arch: "all".to_owned(),
             url: String::new(),
             size,
             sha256,
+            signature: None,
         };
-        Fetched { package, file }
+        Fetched {
+            package,
+            file,
+            signature: None,
+        }
     }
 
     #[test]

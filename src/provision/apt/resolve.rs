@@ -2,25 +2,49 @@
 
 use std::fs;
 
+use super::install::read_local;
+use super::lists::Lists;
+use super::repository::file_name;
 use super::settings::{Settings, option};
-use super::{Releases, uris};
-use crate::provision::exchange::GUEST;
+use super::{hold, uris};
+use crate::provision::exchange::{GUEST, METADATA};
 use crate::provision::job::{environment, shell};
 use crate::provision::{Error, Exchange, Job, Network, Request, Resolution, Result};
 
 const SCRIPT: &str = include_str!("resolve.sh");
+/// Where, in the exchange directory, the recipe's package files are.
+const LOCAL: &str = "local";
 
-/// The job that fills `result/` of the exchange directory.
+/// The job that fills `result/` and `metadata/` of the exchange directory.
 pub(super) fn job(request: &Request, settings: &Settings, exchange: &Exchange) -> Result<Job> {
     request.validate()?;
-    let config = exchange.fresh("resolve")?.join("apt.conf");
-    fs::write(&config, conf(request.recommends, settings, GUEST)).map_err(Error::io(&config))?;
+    let directory = exchange.fresh("resolve")?;
+    let mut conf = conf(request.recommends, settings, GUEST);
+    conf.push_str(&hold::write(&request.hold, exchange, GUEST)?);
+    let path = directory.join("apt.conf");
+    fs::write(&path, conf).map_err(Error::io(&path))?;
+    let mut arguments = selectors(request);
+    arguments.extend(local(request, exchange)?);
     Ok(Job {
-        argv: shell(SCRIPT, selectors(request)),
+        argv: shell(SCRIPT, arguments),
         env: environment(None, &[("DEBIAN_FRONTEND", "noninteractive")]),
         binds: vec![exchange.bind()],
         network: Network::Host,
     })
+}
+
+/// Shows the recipe's package files to the guest; where.
+fn local(request: &Request, exchange: &Exchange) -> Result<Vec<String>> {
+    let directory = exchange.fresh(LOCAL)?;
+    let mut paths = Vec::new();
+    for file in &request.files {
+        let package = read_local(file)?.package;
+        let name = file_name(&package);
+        let path = directory.join(&name);
+        fs::copy(file, &path).map_err(Error::io(&path))?;
+        paths.push(Exchange::guest(&format!("{LOCAL}/{name}")));
+    }
+    Ok(paths)
 }
 
 /// What `apt-get install` is given: names, and names with a minus for what goes.
@@ -34,7 +58,10 @@ pub(crate) fn conf(recommends: bool, settings: &Settings, directory: &str) -> St
     let mut text = String::from("#clear APT::Update::Post-Invoke;\n");
     text.push_str("#clear APT::Update::Post-Invoke-Success;\n");
     for (name, value) in [
-        ("Dir::State::lists", format!("{directory}/lists/").as_str()),
+        (
+            "Dir::State::lists",
+            format!("{directory}/{METADATA}/lists/").as_str(),
+        ),
         ("Dir::Cache", &format!("{directory}/cache/")),
         ("Dir::Cache::pkgcache", "pkgcache.bin"),
         ("Dir::Cache::srcpkgcache", "srcpkgcache.bin"),
@@ -68,20 +95,32 @@ pub(crate) fn conf(recommends: bool, settings: &Settings, directory: &str) -> St
 }
 
 /// Reads what the job found out, or why it failed.
-pub(super) fn resolution(exchange: &Exchange) -> Result<Resolution> {
-    let releases = exchange.read("result/releases")?;
+pub(super) fn resolution(request: &Request, exchange: &Exchange) -> Result<Resolution> {
+    let lists = Lists::read(exchange)?;
     let Some(list) = exchange.read("result/uris")? else {
         let said = exchange.read("result/errors")?.unwrap_or_default();
         return Err(match super::explain(&said) {
-            Error::UnknownPackage { .. } if releases.as_deref() == Some("") => Error::NoSources,
+            Error::UnknownPackage { .. } if lists.date().is_none() => Error::NoSources,
             error => error,
         });
     };
-    let releases = Releases::parse(&releases.unwrap_or_default())?;
+    if !request.unsigned {
+        let untrusted = exchange.read("result/untrusted")?;
+        let untrusted = untrusted.as_deref().and_then(|text| text.lines().next());
+        if let Some(which) = untrusted.or(lists.unsigned()) {
+            let which = which.to_owned();
+            return Err(Error::Untrusted { which });
+        }
+    }
+    // The recipe's own files are at hand already.
+    let own = format!("'file:{GUEST}/{LOCAL}/");
+    let list: Vec<&str> = list.lines().filter(|it| !it.starts_with(&own)).collect();
+    let mut packages = uris::parse(&list.join("\n"))?;
+    hold::restore(&mut packages, &request.hold, GUEST);
     Ok(Resolution {
-        packages: uris::parse(&list)?,
-        epoch: releases.epoch().ok_or(Error::NoSources)?,
-        metadata: releases.digest(),
+        packages,
+        date: lists.date().ok_or(Error::NoSources)?,
+        metadata: lists.digest(),
     })
 }
 
@@ -103,7 +142,7 @@ mod tests {
         assert_eq!(job.argv[5..], ["nginx=1.22*", "curl", "nano-"]);
         assert_eq!(job.network, Network::Host);
         let conf = exchange.read("resolve/apt.conf").unwrap().unwrap();
-        assert!(conf.contains("Dir::State::lists \"/run/racker/lists/\";\n"));
+        assert!(conf.contains("Dir::State::lists \"/run/racker/metadata/lists/\";\n"));
         assert!(conf.ends_with("Acquire::Check-Valid-Until \"false\";\n"));
 
         let result = exchange.fresh("result").unwrap();
@@ -112,14 +151,20 @@ mod tests {
             "E: Unable to locate package nosuch\n",
         )
         .unwrap();
-        let error = resolution(&exchange).unwrap_err();
+        // Without any metadata it is no wonder that the package is unknown.
+        let error = resolution(&request, &exchange).unwrap_err();
+        assert!(matches!(error, Error::NoSources), "{error}");
+        let lists = exchange.fresh(METADATA).unwrap().join("lists");
+        fs::create_dir(&lists).unwrap();
+        let text = "Date: Thu, 01 Jan 1970 00:01:00 UTC\n";
+        fs::write(lists.join("m_dists_x_InRelease"), text).unwrap();
+        let error = resolution(&request, &exchange).unwrap_err();
         assert!(matches!(error, Error::UnknownPackage { name } if name == "nosuch"));
         fs::write(result.join("uris"), "").unwrap();
-        assert!(matches!(resolution(&exchange), Err(Error::NoSources)));
-        let hash = "0".repeat(64);
-        let text = format!("{hash}  m_dists_x_InRelease\nDate: Thu, 01 Jan 1970 00:01:00 UTC\n");
-        fs::write(result.join("releases"), text).unwrap();
-        let resolution = resolution(&exchange).unwrap();
-        assert_eq!((resolution.epoch, resolution.packages.len()), (60, 0));
+        let found = resolution(&request, &exchange).unwrap();
+        assert_eq!((found.date, found.packages.len()), (60, 0));
+        fs::write(result.join("untrusted"), "/etc/apt/sources.list\n").unwrap();
+        let error = resolution(&request, &exchange).unwrap_err();
+        assert!(matches!(error, Error::Untrusted { which } if which == "/etc/apt/sources.list"));
     }
 }

@@ -1,6 +1,6 @@
 # Runs in the image. Arguments: what apt-get install is asked for.
 x=/run/racker
-mkdir -p "$x/lists/partial" "$x/cache/archives/partial"
+mkdir -p "$x/metadata/lists/partial" "$x/cache/archives/partial"
 rm -rf "$x/result"
 mkdir "$x/result"
 
@@ -11,21 +11,45 @@ apt() {
         exit "$status"
     }
 }
+# The cache is made by whoever needs it first.
+update() {
+    apt -o pkgCacheFile::Generate=false update -q "$@"
+}
 
-# One snapshot of the metadata serves all steps that have the same sources.
-sources=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | sha256sum)
-if [ "$sources" != "$(cat "$x/lists.of" 2>/dev/null)" ]; then
-    rm -f "$x/lists.of"
-    # The cache is made by whoever needs it first.
-    apt -o pkgCacheFile::Generate=false update -q
-    printf '%s\n' "$sources" >"$x/lists.of"
-fi
-
-cd "$x/lists"
-for file in *_InRelease *_Release; do
-    [ -f "$file" ] || continue
+known=$x/metadata/sources
+touch "$known"
+for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    [ -s "$file" ] || continue
     sha256sum "$file"
-    grep -m1 '^Date:' "$file"
-done >"$x/result/releases"
-apt install --print-uris -qq -- "$@" >"$x/result/uris.partial"
+    if grep -v '^[[:space:]]*#' "$file" |
+        grep -Eqi '(trusted|allow-insecure)[[:space:]]*[:=][[:space:]]*yes'; then
+        printf '%s\n' "$file" >>"$x/result/untrusted"
+    fi
+done >"$known.new"
+
+# What is here already serves every step that has the same sources; only new ones are asked. Of
+# sources that are gone nothing is kept.
+if [ ! -s "$known" ] || grep -qvxFf "$known.new" "$known"; then
+    rm -rf "$x/metadata/lists"
+    mkdir -p "$x/metadata/lists/partial"
+    update
+else
+    grep -vxFf "$known" "$known.new" | while read -r _ file; do
+        update -o Dir::Etc::sourcelist="$file" -o Dir::Etc::sourceparts=/dev/null \
+            -o APT::Get::List-Cleanup=false
+    done
+fi
+mv "$known.new" "$known"
+
+parts=/etc/apt/sources.list.d
+if [ -e "$x/hold/sources.list" ]; then
+    mkdir "$x/parts"
+    cp /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources "$x/parts/" 2>/dev/null || :
+    cp "$x/hold/sources.list" "$x/parts/racker-hold.list"
+    update -o Dir::Etc::sourcelist="$x/hold/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+        -o APT::Get::List-Cleanup=false
+    parts=$x/parts
+fi
+apt -o Dir::Etc::sourceparts="$parts" install --print-uris -qq -- "$@" >"$x/result/uris.partial"
+rm -f "$x"/metadata/lists/_run_racker_hold_*
 mv "$x/result/uris.partial" "$x/result/uris"

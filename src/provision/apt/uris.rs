@@ -3,10 +3,10 @@
 //! A line is `'URL' NAME_VERSION_ARCH.deb SIZE SHA256:HEX`; in the file's name `_`, `:` and `%` of
 //! a part are written `%5f`, `%3a`, `%25`.
 
-use crate::provision::{Error, LockedPackage, Result};
+use crate::provision::{Error, Found, Identity, Result};
 
 /// All packages that the output names, sorted.
-pub(crate) fn parse(output: &str) -> Result<Vec<LockedPackage>> {
+pub(crate) fn parse(output: &str) -> Result<Vec<Found>> {
     let mut packages = output
         .lines()
         .filter(|line| line.starts_with('\''))
@@ -24,21 +24,24 @@ fn unclear(line: &str) -> Error {
     }
 }
 
-fn package(line: &str) -> Option<LockedPackage> {
+fn package(line: &str) -> Option<Found> {
     let (url, rest) = line.strip_prefix('\'')?.split_once('\'')?;
     let mut words = rest.split_ascii_whitespace();
     let (file, size, hash) = (words.next()?, words.next()?, words.next()?);
     let mut parts = file.strip_suffix(".deb")?.split('_').map(unquote);
     let (name, version, arch) = (parts.next()??, parts.next()??, parts.next()??);
-    Some(LockedPackage {
+    Some(Found {
         name,
         version,
         arch,
         url: url.to_owned(),
         size: size.parse().ok()?,
-        sha256: format!("sha256:{}", hash.strip_prefix("SHA256:")?)
-            .parse()
-            .ok()?,
+        identity: Identity::Sha256(
+            format!("sha256:{}", hash.strip_prefix("SHA256:")?)
+                .parse()
+                .ok()?,
+        ),
+        signed: false,
     })
 }
 
@@ -78,10 +81,9 @@ mod tests {
         assert_eq!(packages[0].size, 2_819_984);
         assert_eq!(packages[1].version, "1:4.4.18-4");
         assert_eq!(packages[1].arch, "amd64");
-        assert_eq!(
-            packages[1].sha256.hex(),
-            "f617952df0c57b4ee039448e3941bccd3f97bfff71e9b0f87ca6dae15cb3f5ef"
-        );
+        let digest = "sha256:f617952df0c57b4ee039448e3941bccd3f97bfff71e9b0f87ca6dae15cb3f5ef";
+        let identity = Identity::Sha256(digest.parse().unwrap());
+        assert_eq!(packages[1].identity, identity);
     }
 
     #[test]

@@ -8,12 +8,15 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::apt::{Release, Releases, Settings, explain, uris};
+use racker_store::Digest;
+
+use super::apt::{self, Lists, Settings, explain, uris};
 use super::mirror::Mirror;
 use super::sources::Sources;
 use super::tool::run;
 use super::{Bootstrap, Error, Result};
-use crate::provision::Resolution;
+use crate::provision::exchange::METADATA;
+use crate::provision::{Exchange, Fetched, Resolution};
 
 /// What resolving a bootstrap finds out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +27,16 @@ pub struct Resolved {
     pub sources: String,
 }
 
-/// Solves a bootstrap, with the network; `directory` is private to it and may be thrown away.
-pub fn resolve(bootstrap: &Bootstrap, directory: &Path, settings: &Settings) -> Result<Resolved> {
+/// Solves a bootstrap, with the network, in an exchange directory that nobody else sees. Its
+/// metadata serves the image's own apt as well, which has the same sources.
+pub fn resolve(
+    bootstrap: &Bootstrap,
+    hold: &[Fetched],
+    exchange: &Exchange,
+    settings: &Settings,
+) -> Result<Resolved> {
+    let directory = exchange.host();
+    let root = directory.display().to_string();
     bootstrap.validate()?;
     let host = fs::read_to_string("/etc/os-release")
         .ok()
@@ -33,7 +44,7 @@ pub fn resolve(bootstrap: &Bootstrap, directory: &Path, settings: &Settings) -> 
     let sources = Sources::read(Path::new("/etc/apt"));
     let mirror = Mirror::choose(bootstrap, &sources, host.as_deref())?;
 
-    for name in ["lists/partial", "cache/archives/partial", "etc"] {
+    for name in ["metadata/lists/partial", "cache/archives/partial", "etc"] {
         let path = directory.join(name);
         fs::create_dir_all(&path).map_err(Error::io(&path))?;
     }
@@ -45,33 +56,58 @@ pub fn resolve(bootstrap: &Bootstrap, directory: &Path, settings: &Settings) -> 
     let arch = String::from_utf8_lossy(&arch.stdout).trim().to_owned();
     for (name, text) in [
         ("status", String::new()),
-        ("sources.list", mirror.host_sources(directory)?),
-        ("apt.conf", conf(directory, settings, &arch)),
+        (
+            "sources.list",
+            mirror.host_sources(directory)? + &apt::hold::sources(hold, &root),
+        ),
+        (
+            "apt.conf",
+            conf(directory, settings, &arch) + &apt::hold::write(hold, exchange, &root)?,
+        ),
     ] {
         let path = directory.join(name);
         fs::write(&path, text).map_err(Error::io(&path))?;
     }
 
-    apt(directory, &["update", "-q"])?;
+    run_apt(directory, &["update", "-q"])?;
     let (_, patterns) = bootstrap.variant()?;
     let mut arguments = vec!["install", "--print-uris", "-qq", "--"];
     arguments.extend(patterns);
     arguments.extend(bootstrap.include.iter().map(String::as_str));
-    let list = apt(directory, &arguments)?;
+    let list = run_apt(directory, &arguments)?;
+    let mut packages = uris::parse(&list)?;
+    apt::hold::restore(&mut packages, hold, &root);
 
-    let releases = releases(&directory.join("lists"))?;
+    forget_hold(directory)?;
+    let lists = Lists::read(exchange)?;
+    let sources = mirror.image_sources();
+    let known = directory.join(METADATA).join("sources");
+    let digest = Digest::of(sources.as_bytes()).hex();
+    fs::write(&known, format!("{digest}  /etc/apt/sources.list\n")).map_err(Error::io(&known))?;
     Ok(Resolved {
         resolution: Resolution {
-            packages: uris::parse(&list)?,
-            epoch: releases.epoch().ok_or(Error::NoSources)?,
-            metadata: releases.digest(),
+            packages,
+            date: lists.date().ok_or(Error::NoSources)?,
+            metadata: lists.digest(),
         },
-        sources: mirror.image_sources(),
+        sources,
     })
 }
 
+/// Removes what apt keeps of the repository of held packages, which is no metadata of anybody's.
+fn forget_hold(directory: &Path) -> Result<()> {
+    let lists = directory.join(METADATA).join("lists");
+    for entry in fs::read_dir(&lists).map_err(Error::io(&lists))? {
+        let path = entry.map_err(Error::io(&lists))?.path();
+        if path.to_string_lossy().contains("_hold_._") {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Runs the host's apt on the private directory.
-fn apt(directory: &Path, arguments: &[&str]) -> Result<String> {
+fn run_apt(directory: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new("apt-get");
     command
         .args(arguments)
@@ -107,23 +143,6 @@ fn conf(directory: &Path, settings: &Settings, arch: &str) -> String {
     text + &crate::provision::apt::resolve_conf(false, settings, &at.to_string())
 }
 
-fn releases(lists: &Path) -> Result<Releases> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(lists).map_err(Error::io(lists))? {
-        let path = entry.map_err(Error::io(lists))?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if name.ends_with("_InRelease") || name.ends_with("_Release") {
-            let content = fs::read(&path).map_err(Error::io(&path))?;
-            found.extend(Release::read(&name, &content));
-        }
-    }
-    Ok(Releases::from(found))
-}
-
 fn codename(os_release: &str) -> Option<String> {
     let value = os_release
         .lines()
@@ -140,7 +159,7 @@ mod tests {
         let text = conf(Path::new("/private"), &Settings::default(), "amd64");
         assert!(text.contains("Dir::Etc::parts \"/dev/null\";\n"));
         assert!(text.contains("Dir::State::status \"/private/status\";\n"));
-        assert!(text.contains("Dir::State::lists \"/private/lists/\";\n"));
+        assert!(text.contains("Dir::State::lists \"/private/metadata/lists/\";\n"));
         assert_eq!(
             codename("ID=debian\nVERSION_CODENAME=\"x\"\n").as_deref(),
             Some("x")

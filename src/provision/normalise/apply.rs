@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use racker_store::{PathBytes, Tree};
 
-use super::context::{Context, PutBytes};
+use super::context::{Bodies, Context};
 use super::rule::{Action, After, RULES, Rule, Stage};
 use crate::provision::Result;
 
@@ -21,20 +21,19 @@ pub struct Applied {
 
 /// Applies to `tree`, which a step made of `base`, every rule that is not in `disabled`.
 ///
-/// `put` stores the content of a file that a rule writes.
 pub fn normalise(
     base: &Tree,
     tree: &mut Tree,
     after: After,
     epoch: i64,
     disabled: &BTreeSet<String>,
-    put: &mut PutBytes<'_>,
+    bodies: &dyn Bodies,
 ) -> Result<Vec<Applied>> {
     let mut context = Context {
         base,
         tree,
         epoch,
-        put,
+        bodies,
         touched: Vec::new(),
     };
     let mut applied = Vec::new();
@@ -63,6 +62,12 @@ pub fn key(after: After, disabled: &BTreeSet<String>) -> Vec<String> {
         .collect()
 }
 
+/// What an installation ends with, for the rules that are carried out by the step itself.
+pub fn finish(disabled: &BTreeSet<String>) -> String {
+    let rules = active(After::Packages, disabled);
+    rules.filter_map(|rule| rule.script).collect()
+}
+
 /// Files that the scripts of `packages` need not make, because a rule removes them: absolute paths
 /// of which `base` has none.
 pub fn spared<'a>(
@@ -80,16 +85,6 @@ pub fn spared<'a>(
         .collect()
 }
 
-/// Names that are not those of a rule, for the recipe's diagnostics.
-pub fn unknown(names: &BTreeSet<String>) -> Vec<&str> {
-    let known = |name: &&str| RULES.iter().any(|rule| rule.name == *name);
-    names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !known(name))
-        .collect()
-}
-
 fn active(after: After, disabled: &BTreeSet<String>) -> impl Iterator<Item = &'static Rule> {
     RULES
         .iter()
@@ -98,7 +93,8 @@ fn active(after: After, disabled: &BTreeSet<String>) -> impl Iterator<Item = &'s
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, HashMap};
 
     use racker_store::{Content, Inode, Metadata, NodeRef, ObjectId, Time};
 
@@ -114,16 +110,40 @@ mod tests {
             .unwrap();
     }
 
+    /// Bodies in memory.
+    #[derive(Default)]
+    struct Memory(RefCell<HashMap<ObjectId, Vec<u8>>>);
+
+    impl Bodies for Memory {
+        fn get(&self, id: ObjectId) -> racker_store::Result<Vec<u8>> {
+            Ok(self.0.borrow().get(&id).cloned().unwrap_or_default())
+        }
+
+        fn put(&self, bytes: &[u8]) -> racker_store::Result<ObjectId> {
+            let id = ObjectId::of(bytes);
+            self.0.borrow_mut().insert(id, bytes.to_vec());
+            Ok(id)
+        }
+    }
+
     fn run(base: &Tree, tree: &mut Tree, disabled: &[&str]) -> BTreeMap<&'static str, String> {
+        run_with(base, tree, disabled, &Memory::default())
+    }
+
+    fn run_with(
+        base: &Tree,
+        tree: &mut Tree,
+        disabled: &[&str],
+        bodies: &Memory,
+    ) -> BTreeMap<&'static str, String> {
         let disabled = disabled.iter().map(|name| (*name).to_owned()).collect();
-        let mut put = |bytes: &[u8]| Ok(ObjectId::of(bytes));
         let applied = normalise(
             base,
             tree,
             After::Packages,
             1_700_000_000,
             &disabled,
-            &mut put,
+            bodies,
         )
         .unwrap();
         applied
@@ -221,6 +241,48 @@ mod tests {
         assert_eq!(run(&base, &mut tree, &[]), BTreeMap::new());
     }
 
+    fn text(tree: &mut Tree, path: &str, bodies: &Memory, content: &str) {
+        let content = Content::File {
+            object: Some(bodies.put(content.as_bytes()).unwrap()),
+            size: content.len() as u64,
+        };
+        let metadata = Metadata::new(0o644);
+        tree.insert(path.as_bytes(), Inode { metadata, content })
+            .unwrap();
+    }
+
+    #[test]
+    fn identifiers_of_font_directories_come_from_their_paths() {
+        let made = |random: &str| {
+            let (mut tree, bodies) = (Tree::default(), Memory::default());
+            text(&mut tree, "usr/share/fonts/a/.uuid", &bodies, random);
+            let cache = format!("var/cache/fontconfig/{random}-le64.cache-7");
+            text(&mut tree, &cache, &bodies, "fonts");
+            let applied = run_with(&Tree::default(), &mut tree, &[], &bodies);
+            assert!(applied.contains_key("font-identifiers"));
+            tree
+        };
+        let one = made("341d34db-68a3-f442-267c-7a21523f65a0");
+        assert_eq!(one.id(), made("6c365eea-e8cd-add2-6dc2-a9f407d8ea2d").id());
+        let Some(NodeRef::Directory(caches)) = one.get(b"var/cache/fontconfig") else {
+            panic!()
+        };
+        assert_eq!(caches.entries.len(), 1);
+    }
+
+    #[test]
+    fn the_index_of_an_old_man_db_goes() {
+        for (version, goes) in [("2.9.4-2", true), ("2.11.2-2", false)] {
+            let (mut tree, bodies) = (Tree::default(), Memory::default());
+            let status =
+                format!("Package: man\nVersion: 1\n\nPackage: man-db\nVersion: {version}\n");
+            text(&mut tree, "var/lib/dpkg/status", &bodies, &status);
+            file(&mut tree, "var/cache/man/it/index.db", 1);
+            run_with(&Tree::default(), &mut tree, &[], &bodies);
+            assert_eq!(tree.get(b"var/cache/man/it/index.db").is_none(), goes);
+        }
+    }
+
     #[test]
     fn what_a_rule_removes_need_not_be_made() {
         let mut base = Tree::default();
@@ -239,6 +301,37 @@ mod tests {
     }
 
     #[test]
+    fn a_cluster_is_made_again_at_boot() {
+        let mut tree = Tree::default();
+        for path in [
+            "var/lib/postgresql/15/main/PG_VERSION",
+            "var/lib/postgresql/15/main/global/pg_control",
+            "etc/postgresql/15/main/postgresql.conf",
+            "var/lib/postgresql/15/other/PG_VERSION",
+        ] {
+            file(&mut tree, path, 2);
+        }
+        let applied = run(&Tree::default(), &mut tree, &[]);
+        let unit = "usr/lib/systemd/system/racker-postgresql-15-main.service";
+        assert!(applied["postgresql-cluster"].contains(unit));
+        assert!(tree.get(b"var/lib/postgresql/15/main").is_none());
+        assert!(
+            tree.get(b"etc/postgresql/15/main/postgresql.conf")
+                .is_some()
+        );
+        // What nothing would start again stays.
+        assert!(
+            tree.get(b"var/lib/postgresql/15/other/PG_VERSION")
+                .is_some()
+        );
+        // So does what was there before.
+        let mut again = Tree::default();
+        file(&mut again, "var/lib/postgresql/15/main/PG_VERSION", 2);
+        file(&mut again, "etc/postgresql/15/main/postgresql.conf", 2);
+        assert!(!run(&again.clone(), &mut again, &[]).contains_key("postgresql-cluster"));
+    }
+
+    #[test]
     fn rules_are_switched_off_by_name() {
         let base = Tree::default();
         let mut tree = Tree::default();
@@ -248,6 +341,5 @@ mod tests {
         assert!(!key(After::Run, &disabled).contains(&"journal-1".to_owned()));
         assert!(!key(After::Run, &disabled).contains(&"host-files-1".to_owned()));
         assert!(key(After::Packages, &disabled).contains(&"host-files-1".to_owned()));
-        assert_eq!(unknown(&disabled), ["nonsense"]);
     }
 }

@@ -1,17 +1,46 @@
 //! What a rule works on.
 
-use racker_store::{Content, Directory, Inode, Metadata, NodeRef, ObjectId, PathBytes, Time, Tree};
+use std::io::Read as _;
+
+use racker_store::{
+    Content, Directory, Inode, Metadata, NodeRef, ObjectId, PathBytes, Store, Time, Tree,
+};
 
 use crate::provision::Result;
 
-/// Stores the content of a file that a rule writes.
-pub type PutBytes<'a> = dyn FnMut(&[u8]) -> racker_store::Result<ObjectId> + 'a;
+/// Where the contents of files are.
+pub trait Bodies {
+    /// The first bytes of a file's content, up to 64 MiB.
+    fn get(&self, id: ObjectId) -> racker_store::Result<Vec<u8>>;
+
+    /// Keeps the content of a file that a rule writes.
+    fn put(&self, bytes: &[u8]) -> racker_store::Result<ObjectId>;
+}
+
+/// Bytes of a file that a rule reads at most.
+const LIMIT: u64 = 64 << 20;
+
+impl Bodies for Store {
+    fn get(&self, id: ObjectId) -> racker_store::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.open_object(id)?.take(LIMIT).read_to_end(&mut bytes);
+        read.map(|_| bytes)
+            .map_err(|source| racker_store::Error::Input {
+                what: "object",
+                source,
+            })
+    }
+
+    fn put(&self, bytes: &[u8]) -> racker_store::Result<ObjectId> {
+        self.put_bytes(bytes)
+    }
+}
 
 pub(super) struct Context<'a> {
     pub(super) base: &'a Tree,
     pub(super) tree: &'a mut Tree,
     pub(super) epoch: i64,
-    pub(super) put: &'a mut PutBytes<'a>,
+    pub(super) bodies: &'a dyn Bodies,
     /// What the rule at work has touched.
     pub(super) touched: Vec<PathBytes>,
 }
@@ -25,6 +54,53 @@ impl Context<'_> {
             (_, None) | (Some(NodeRef::Directory(_)), Some(NodeRef::Directory(_))) => false,
             (_, Some(_)) => true,
         }
+    }
+
+    /// What a regular file holds; nothing where there is none.
+    pub(super) fn read(&self, path: &str) -> Result<Vec<u8>> {
+        match self.tree.get(path.as_bytes()) {
+            Some(NodeRef::Inode(_, inode)) => match inode.content {
+                Content::File {
+                    object: Some(object),
+                    ..
+                } => Ok(self.bodies.get(object)?),
+                _ => Ok(Vec::new()),
+            },
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Paths of all files below a directory that the step made or changed.
+    pub(super) fn changed_below(&self, directory: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut waiting = vec![directory.to_owned()];
+        while let Some(directory) = waiting.pop() {
+            for name in self.names(&directory) {
+                let path = format!("{directory}/{name}");
+                match self.tree.get(path.as_bytes()) {
+                    Some(NodeRef::Directory(_)) => waiting.push(path),
+                    Some(NodeRef::Inode(..)) if self.changed(&path) => found.push(path),
+                    _ => {}
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// The version of a package of Debian's, as dpkg's database has it.
+    pub(super) fn debian_version(&self, package: &str) -> Result<Option<String>> {
+        let status = self.read("var/lib/dpkg/status")?;
+        let status = String::from_utf8_lossy(&status);
+        let name = format!("Package: {package}");
+        let stanza = status
+            .split("\n\n")
+            .find(|stanza| stanza.lines().next() == Some(&name));
+        let version = stanza
+            .into_iter()
+            .flat_map(str::lines)
+            .find_map(|line| line.strip_prefix("Version: "));
+        Ok(version.map(str::to_owned))
     }
 
     /// Names in a directory.
@@ -80,7 +156,7 @@ impl Context<'_> {
         let object = if content.is_empty() {
             None
         } else {
-            Some((self.put)(content)?)
+            Some(self.bodies.put(content)?)
         };
         let content = Content::File {
             object,

@@ -7,12 +7,12 @@ use super::rule::Spare;
 use crate::provision::Result;
 
 /// A unit that makes something again, and what it must not come later than.
-struct FirstBoot {
-    name: &'static str,
-    text: &'static str,
+pub(super) struct FirstBoot<'a> {
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
 }
 
-const SSH: FirstBoot = FirstBoot {
+const SSH: FirstBoot<'_> = FirstBoot {
     name: "racker-ssh-host-keys.service",
     text: "\
 [Unit]
@@ -39,7 +39,7 @@ pub(super) const SSH_HOST_KEYS: Spare = Spare {
     ],
 };
 
-const SNAKEOIL: FirstBoot = FirstBoot {
+const SNAKEOIL: FirstBoot<'_> = FirstBoot {
     name: "racker-snakeoil.service",
     text: "\
 [Unit]
@@ -56,9 +56,9 @@ ExecStart=/usr/sbin/make-ssl-cert generate-default-snakeoil
 ",
 };
 
-impl FirstBoot {
+impl FirstBoot<'_> {
     /// Puts the unit there, wanted by everything that is not a rescue.
-    fn leave(&self, context: &mut Context<'_>) -> Result<()> {
+    pub(super) fn leave(&self, context: &mut Context<'_>) -> Result<()> {
         let units = "usr/lib/systemd/system";
         context.write(
             &format!("{units}/{}", self.name),

@@ -31,6 +31,12 @@ pub(super) fn apt_lists(context: &mut Context<'_>) {
     context.remove_in("var/lib/apt/periodic", |_| true);
 }
 
+pub(super) fn home_caches(context: &mut Context<'_>) {
+    for path in [".cache", ".wget-hsts", ".npm/_logs", ".npm/_cacache"] {
+        context.remove(&format!("root/{path}"));
+    }
+}
+
 pub(super) fn login_records(context: &mut Context<'_>) -> Result<()> {
     for name in ["wtmp", "btmp", "lastlog", "faillog"] {
         context.empty(&format!("var/log/{name}"))?;

@@ -13,11 +13,13 @@
 
 mod apply;
 mod boot;
+mod caches;
 mod context;
+mod databases;
 mod identity;
 mod leftovers;
 mod rule;
 
-pub use apply::{Applied, key, normalise, spared, unknown};
-pub use context::PutBytes;
+pub use apply::{Applied, finish, key, normalise, spared};
+pub use context::Bodies;
 pub use rule::{After, RULES, Rule, Spare, Stage};

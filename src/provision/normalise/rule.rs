@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::context::Context;
-use super::{boot, identity, leftovers};
+use super::{boot, caches, databases, identity, leftovers};
 use crate::provision::Result;
 
 /// One rule of the normaliser.
@@ -21,9 +21,12 @@ pub struct Rule {
     pub stage: Stage,
     /// After which steps.
     pub after: &'static [After],
-    /// What need not even be made.
+    /// Files that need not even be made.
     #[serde(skip)]
     pub spare: Option<Spare>,
+    /// What the step runs at its end.
+    #[serde(skip)]
+    pub(super) script: Option<&'static str>,
     #[serde(skip)]
     pub(super) action: Action,
 }
@@ -57,6 +60,8 @@ pub enum Stage {
     Capture,
     /// On the tree that came of it.
     Tree,
+    /// By what the step runs, at its end.
+    Step,
 }
 
 /// The kind of step that a tree comes from.
@@ -89,6 +94,7 @@ const fn tree(
         stage: Stage::Tree,
         after: ALL,
         spare: None,
+        script: None,
         action,
     }
 }
@@ -104,6 +110,7 @@ const fn capture(name: &'static str, does: &'static str, because: &'static str) 
         stage,
         after: ALL,
         spare: None,
+        script: None,
         action: Action::Elsewhere,
     }
 }
@@ -120,6 +127,16 @@ pub const RULES: &[Rule] = &[
         "removes trusted.overlay.* and opaque marks that hide nothing",
         "overlayfs leaves random identifiers and origins in its upper directory",
     ),
+    Rule {
+        stage: Stage::Step,
+        after: &[After::Packages],
+        script: Some(include_str!("bytecode.sh")),
+        ..capture(
+            "python-bytecode",
+            "compiles what Python before 3.11 compiled again, with a fixed hash seed",
+            "the order of sets is random there, and written into the bytecode",
+        )
+    },
     tree(
         "package-logs",
         "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,apt/*}",
@@ -144,6 +161,27 @@ pub const RULES: &[Rule] = &[
         "it is the state of a mirror at some moment",
         Action::Remove(leftovers::apt_lists),
     ),
+    tree(
+        "font-identifiers",
+        "makes the identifiers of font directories (.uuid) out of their paths",
+        "fontconfig 2.13 makes random ones and names its caches by them",
+        Action::Rewrite(caches::font_identifiers),
+    ),
+    tree(
+        "man-index",
+        "removes the index of man-db before 2.10, /var/cache/man/**/index.db",
+        "it has the pages in the order of their inode numbers",
+        Action::Rewrite(caches::man_index),
+    ),
+    Rule {
+        after: &[After::Run],
+        ..tree(
+            "home-caches",
+            "removes /root/{.cache,.wget-hsts,.npm/_logs,.npm/_cacache}",
+            "downloading tools note there what they did, and when",
+            Action::Remove(leftovers::home_caches),
+        )
+    },
     tree(
         "login-records",
         "empties /var/log/{wtmp,btmp,lastlog,faillog}",
@@ -192,6 +230,16 @@ pub const RULES: &[Rule] = &[
         "it is random, and must not be shared by all users of an image",
         Action::Rewrite(identity::snakeoil),
     ),
+    Rule {
+        after: MACHINERY,
+        ..tree(
+            "postgresql-cluster",
+            "removes the data of new clusters in /var/lib/postgresql; \
+             racker-postgresql-VERSION-NAME.service makes them at boot",
+            "a cluster has a random identity, which must not be shared by all users of an image",
+            Action::Rewrite(databases::postgresql),
+        )
+    },
     tree(
         "update-stamps",
         "writes /etc/.updated and /var/.updated where systemd is installed",
@@ -212,6 +260,8 @@ mod tests {
         let json = serde_json::to_value(RULES).unwrap();
         assert_eq!(json[0]["name"], "mtime-clamp");
         assert_eq!(json[0]["stage"], "capture");
-        assert_eq!(json[2]["after"][0], "bootstrap");
+        assert_eq!(json[3]["after"][0], "bootstrap");
+        let all: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
+        assert_eq!(all, crate::rules::NAMES);
     }
 }

@@ -1,13 +1,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::super::{Bootstrap, Distribution, From, Location, Manager, Mode, Step, parse_duration};
+use super::super::{Bootstrap, Distribution, From, Location, Mode, Step, parse_duration};
 use super::{read, step};
+use crate::package::Manager;
 
 const WHOLE: &str = r#"
 name = "team/web"
 from = "debian:bookworm"
-normalise = { logs = false, caches = true }
+normalise = { journal = false, apt-lists = true }
 [args]
 greeting = "hello"
 [env]
@@ -36,7 +37,7 @@ timeout = "30s"
 fn reads_a_whole_recipe() {
     let recipe = read(WHOLE).unwrap();
     assert_eq!(recipe.name, "team/web");
-    assert_eq!(recipe.switched_off(), ["logs"]);
+    assert_eq!(recipe.switched_off(), ["journal"]);
     assert_eq!(
         recipe.image.cmd.as_deref().unwrap(),
         ["/bin/sh", "-c", "echo hello"]

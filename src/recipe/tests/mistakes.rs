@@ -370,5 +370,10 @@ fn the_other_tables() {
     assert!(of("[image]\nports = [\"80/icmp\"]").contains("`80/icmp` is no port"));
     assert!(of("[probe]\nnetwork = [\"localhost\"]").contains("is no http or https URL"));
     assert!(of("[env]\n1A = \"x\"").contains("cannot be the name of an environment variable"));
-    assert!(of("normalise = { logs = \"no\" }").contains("`logs` must be true or false"));
+    assert!(of("normalise = { journal = \"no\" }").contains("`journal` must be true or false"));
+    let text = of("normalise = { jornal = false }");
+    assert!(
+        text.contains("no rule `jornal`") && text.contains("did you mean `journal`?"),
+        "{text}"
+    );
 }

@@ -1,0 +1,155 @@
+//! A Debian archive of the test's own, made and signed by Debian's tools.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::support::files::Files;
+use super::support::{execute, temporary, tool};
+
+/// An archive with one suite, served over HTTP.
+pub(crate) struct Archive {
+    directory: TempDir,
+    pub(crate) files: Files,
+}
+
+/// What a package is made of.
+#[derive(Default)]
+pub(crate) struct Deb<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    /// Further fields of its control file, a line each.
+    pub(crate) fields: &'a str,
+    /// Its postinst, without the first line.
+    pub(crate) postinst: &'a str,
+}
+
+impl Archive {
+    /// An empty archive.
+    pub(crate) fn new() -> Self {
+        tool("apt-ftparchive", "apt-utils");
+        tool("gpg", "gnupg");
+        let directory = temporary();
+        let files = Files::serve(directory.path());
+        let archive = Self { directory, files };
+        fs::create_dir_all(archive.path("pool")).unwrap();
+        fs::create_dir_all(archive.path("dists/test/main/binary-amd64")).unwrap();
+        execute(archive.gpg().args([
+            "--quick-generate-key",
+            "archive@racker.test",
+            "ed25519",
+            "sign",
+            "never",
+        ]));
+        archive
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn gpg(&self) -> Command {
+        let home = self.path("gpg");
+        if !home.exists() {
+            use std::os::unix::fs::DirBuilderExt;
+            fs::DirBuilder::new().mode(0o700).create(&home).unwrap();
+        }
+        let mut gpg = Command::new("gpg");
+        gpg.arg("--homedir").arg(home);
+        gpg.args([
+            "--batch",
+            "--quiet",
+            "--pinentry-mode=loopback",
+            "--passphrase=",
+        ]);
+        gpg
+    }
+
+    /// The key that the archive is signed with.
+    pub(crate) fn key(&self) -> String {
+        let key = execute(self.gpg().args(["--armor", "--export"]));
+        String::from_utf8(key).unwrap()
+    }
+
+    /// Builds a package file at `to`.
+    pub(crate) fn build(&self, deb: &Deb<'_>, to: &Path) {
+        let root = temporary();
+        let control = root.path().join("DEBIAN");
+        fs::create_dir(&control).unwrap();
+        let text = format!(
+            "Package: {}\nVersion: {}\nArchitecture: all\nMaintainer: test <t@racker.test>\n\
+             Description: a package\n{}",
+            deb.name, deb.version, deb.fields
+        );
+        fs::write(control.join("control"), text).unwrap();
+        if !deb.postinst.is_empty() {
+            use std::os::unix::fs::PermissionsExt;
+            let path = control.join("postinst");
+            fs::write(&path, format!("#!/bin/sh\nset -e\n{}\n", deb.postinst)).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let share = root.path().join("usr/share").join(deb.name);
+        fs::create_dir_all(&share).unwrap();
+        fs::write(share.join("version"), format!("{}\n", deb.version)).unwrap();
+        let mut build = Command::new("dpkg-deb");
+        build.args(["--root-owner-group", "--build"]);
+        execute(build.arg(root.path()).arg(to));
+    }
+
+    /// Puts a package into the archive, in place of its older version.
+    pub(crate) fn add(&self, deb: &Deb<'_>) {
+        for entry in fs::read_dir(self.path("pool")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with(&format!("{}_", deb.name)) {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        let file = format!(
+            "pool/{}_{}_all.deb",
+            deb.name,
+            deb.version.replace(':', "%3a")
+        );
+        self.build(deb, &self.path(&file));
+    }
+
+    /// Writes the indices, and signs them.
+    pub(crate) fn publish(&self) {
+        self.publish_unsigned();
+        let suite = self.path("dists/test");
+        let mut sign = self.gpg();
+        sign.args(["--clearsign", "--yes", "--output"]);
+        execute(sign.arg(suite.join("InRelease")).arg(suite.join("Release")));
+    }
+
+    /// Writes the indices.
+    pub(crate) fn publish_unsigned(&self) {
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new("apt-ftparchive");
+            execute(command.args(arguments).current_dir(self.directory.path()))
+        };
+        let suite = self.path("dists/test");
+        for name in ["InRelease", "Release"] {
+            let _ = fs::remove_file(suite.join(name));
+        }
+        let packages = run(&["packages", "pool"]);
+        fs::write(suite.join("main/binary-amd64/Packages"), packages).unwrap();
+        let options = [
+            "-o",
+            "APT::FTPArchive::Release::Suite=test",
+            "-o",
+            "APT::FTPArchive::Release::Components=main",
+            "-o",
+            "APT::FTPArchive::Release::Architectures=amd64",
+        ];
+        let release = run(&[&options[..], &["release", "dists/test"]].concat());
+        fs::write(suite.join("Release"), release).unwrap();
+    }
+
+    /// A line of `sources.list`.
+    pub(crate) fn source(&self) -> String {
+        format!("deb {} test main\n", self.files.url)
+    }
+}

@@ -1,0 +1,113 @@
+//! `recipe.lock` and `racker lock`, on a real apt in a real Debian, against an archive on loopback
+//! that Debian's tools make and sign.
+
+mod apt;
+mod archive;
+#[path = "../support/mod.rs"]
+mod support;
+mod tampered;
+
+use std::fs;
+
+use archive::{Archive, Deb};
+use support::{Kitchen, Output, repository};
+
+/// A recipe's directory and an archive that the recipe takes its packages from.
+pub(crate) struct Bench {
+    pub(crate) kitchen: Kitchen,
+    pub(crate) archive: Archive,
+}
+
+impl Bench {
+    /// `app` needs `library`, and recommends `extra`; all have version 1.
+    pub(crate) fn new() -> Self {
+        let kitchen = Kitchen::with_quickstart();
+        let archive = Archive::new();
+        let bench = Self { kitchen, archive };
+        bench.app("1");
+        bench.library("1");
+        bench.archive.add(&Deb {
+            name: "extra",
+            version: "1",
+            ..Deb::default()
+        });
+        bench.archive.publish();
+        bench.kitchen.write("key.asc", &bench.archive.key());
+        bench.source(&bench.archive.source());
+        bench
+    }
+
+    pub(crate) fn app(&self, version: &str) {
+        self.archive.add(&Deb {
+            name: "app",
+            version,
+            fields: "Depends: library\nRecommends: extra\n",
+            postinst: "echo configured > /usr/share/app/state",
+        });
+    }
+
+    pub(crate) fn library(&self, version: &str) {
+        self.archive.add(&Deb {
+            name: "library",
+            version,
+            ..Deb::default()
+        });
+    }
+
+    /// Sets what the image has as `sources.list`.
+    pub(crate) fn source(&self, line: &str) {
+        self.kitchen.write("sources.list", line);
+    }
+
+    /// Writes `box.toml`: a Debian that knows the archive, and `steps`.
+    pub(crate) fn recipe(&self, steps: &str) {
+        let base = repository().join("recipes/quickstart.toml");
+        self.kitchen.write(
+            "box.toml",
+            &format!(
+                "from = \"{}\"\n\
+                 [[step]]\ncopy = {{ from = \"key.asc\", to = \"/etc/apt/trusted.gpg.d/test.asc\" }}\n\
+                 [[step]]\ncopy = {{ from = \"sources.list\", to = \"/etc/apt/sources.list\" }}\n{steps}",
+                base.display()
+            ),
+        );
+        if !self.kitchen.path("box.lock").exists() {
+            // What quickstart is made of is known already.
+            fs::copy(support::shared_lock(), self.kitchen.path("box.lock")).unwrap();
+        }
+    }
+
+    pub(crate) fn bake(&self) -> Output {
+        self.kitchen.bake("box.toml")
+    }
+
+    pub(crate) fn racker(&self, arguments: &[&str]) -> Output {
+        self.kitchen.racker.run(arguments)
+    }
+
+    pub(crate) fn lock(&self) -> String {
+        fs::read_to_string(self.kitchen.path("box.lock")).unwrap()
+    }
+
+    /// Output of a shell script in the baked image.
+    pub(crate) fn sh(&self, script: &str) -> String {
+        let arguments = ["run", "--systemd=false", "box", "sh", "-c", script];
+        self.racker(&arguments).success().text().to_owned()
+    }
+
+    pub(crate) fn tree(&self) -> String {
+        let all = self.racker(&["inspect", "box"]).success().json();
+        all[0]["tree_id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Runs the command line that bakes in an empty network namespace.
+pub(crate) fn without_network(bench: &Bench, arguments: &[&str]) -> Output {
+    let mut command = bench
+        .kitchen
+        .racker
+        .surround(support::tool("unshare", "util-linux"));
+    command.args(["--net", "--"]);
+    command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
+    bench.kitchen.racker.finish(command)
+}

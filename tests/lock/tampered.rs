@@ -1,0 +1,217 @@
+//! Archives that lose, change or spoil what they had, and locks that somebody changed.
+
+use std::fs;
+
+use super::support::files::{Files, find};
+use super::{Bench, Output};
+
+const APP: &str = "[[step]]\npackages = [\"app\"]\n";
+
+/// A bench with a lock, whose store has no package file of the archive.
+fn locked() -> Bench {
+    let bench = Bench::new();
+    bench.recipe(APP);
+    bench.racker(&["lock", "box.toml"]).success();
+    bench
+}
+
+fn nothing_is_left(bench: &Bench, output: &Output) {
+    assert_eq!(
+        output.stderr.matches("racker:").count(),
+        1,
+        "{}",
+        output.report()
+    );
+    bench.kitchen.racker.verify();
+    bench.racker(&["inspect", "box"]).code(1);
+}
+
+#[test]
+fn a_package_that_was_changed() {
+    let bench = locked();
+    let deb = find(&bench.archive.path("pool"), "app_1_all.deb");
+    let mut bytes = fs::read(&deb).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(deb, bytes).unwrap();
+    let output = bench
+        .bake()
+        .code(102)
+        .says("package app 1")
+        .says("digest mismatch");
+    nothing_is_left(&bench, &output);
+}
+
+#[test]
+fn a_package_that_is_cut_off() {
+    let bench = locked();
+    bench.archive.files.truncate("app_1_all.deb");
+    let output = bench.bake().says("package app 1");
+    assert!(matches!(output.code, Some(1 | 102)), "{}", output.report());
+    nothing_is_left(&bench, &output);
+}
+
+#[test]
+fn a_version_that_is_gone() {
+    let bench = locked();
+    let spare = Files::serve(bench.archive.path("spare").as_path());
+    fs::create_dir_all(bench.archive.path("spare/pool")).unwrap();
+    let deb = find(&bench.archive.path("pool"), "app_1_all.deb");
+    fs::rename(&deb, bench.archive.path("spare/pool/app_1_all.deb")).unwrap();
+    let output = bench
+        .bake()
+        .code(1)
+        .says("package app 1")
+        .says("racker lock RECIPE --update app");
+    nothing_is_left(&bench, &output);
+    // Another mirror still has it.
+    let mirrors = format!(
+        "http://no.test=http://no.test,{}={}",
+        bench.archive.files.url, spare.url
+    );
+    let racker = bench
+        .kitchen
+        .racker
+        .clone()
+        .env("RACKER_PACKAGE_MIRRORS", mirrors);
+    racker.run(&["bake", "--locked", "box.toml"]).success();
+    assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
+    let racker = bench
+        .kitchen
+        .racker
+        .clone()
+        .env("RACKER_PACKAGE_MIRRORS", "nonsense");
+    racker.run(&["bake", "box.toml"]).code(2).one_message();
+}
+
+#[test]
+fn a_lock_that_was_changed_by_hand() {
+    let bench = locked();
+    let lock = bench.lock();
+    let line = lock
+        .lines()
+        .find(|line| line.contains("name = \"app\""))
+        .unwrap();
+    let digest = line
+        .split("sha256 = \"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let other = digest.replace(['0', '1', '2', '3'], "4");
+    bench
+        .kitchen
+        .write("box.lock", &lock.replace(digest, &other));
+    bench
+        .racker(&["lock", "box.toml", "--verify"])
+        .code(102)
+        .says("1 entries are not what the repositories say");
+    let output = bench.bake().code(102).says("package app 1");
+    nothing_is_left(&bench, &output);
+    // A size, a version, and a package that nobody has.
+    for (old, new) in [
+        ("size = ", "size = 1"),
+        ("version = \"1\"", "version = \"3\""),
+    ] {
+        let changed = line.replacen(old, new, 1);
+        bench
+            .kitchen
+            .write("box.lock", &lock.replace(line, &changed));
+        bench.racker(&["lock", "box.toml", "--verify"]).code(102);
+    }
+    bench.kitchen.write("box.lock", &lock);
+    bench.racker(&["lock", "box.toml", "--verify"]).success();
+    // The metadata itself, spoilt or gone.
+    let section = lock
+        .split("[[section]]")
+        .find(|it| it.contains("\"box/3\""))
+        .unwrap();
+    let metadata = section
+        .split("metadata = \"sha256:")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let kept = bench
+        .kitchen
+        .racker
+        .store()
+        .join(format!("metadata/{metadata}.tar.zst"));
+    fs::remove_file(kept).unwrap();
+    bench
+        .racker(&["lock", "box.toml", "--verify"])
+        .code(1)
+        .says("not everything could be verified");
+}
+
+#[test]
+fn a_lock_of_a_newer_version() {
+    let bench = locked();
+    let lock = bench.lock();
+    bench
+        .kitchen
+        .write("box.lock", &lock.replace("version = 1\n", "version = 7\n"));
+    bench
+        .bake()
+        .code(2)
+        .one_message()
+        .says("box.lock has version 7")
+        .says("use a newer racker");
+    assert!(bench.lock().contains("version = 7\n"));
+}
+
+#[test]
+fn an_archive_without_a_signature() {
+    let bench = Bench::new();
+    bench.archive.publish_unsigned();
+    bench.recipe(APP);
+    bench
+        .bake()
+        .code(100)
+        .one_message()
+        .says("signature does not hold");
+    // The image that asks no questions is not enough.
+    bench.source(&bench.archive.source().replace("deb ", "deb [trusted=yes] "));
+    bench
+        .bake()
+        .code(100)
+        .one_message()
+        .says("without a signature: /etc/apt/sources.list")
+        .says("unsigned = true");
+    bench.kitchen.racker.verify();
+    bench.recipe("[[step]]\napt = { install = [\"app\"], unsigned = true }\n");
+    bench.bake().success();
+    assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
+}
+
+#[test]
+fn an_archive_that_is_signed_by_somebody_else() {
+    let bench = Bench::new();
+    bench.kitchen.write("key.asc", &super::Archive::new().key());
+    bench.recipe(APP);
+    bench
+        .bake()
+        .code(100)
+        .one_message()
+        .says("signature does not hold");
+}
+
+#[test]
+fn an_archive_that_cannot_be_reached() {
+    let bench = Bench::new();
+    bench.source("deb http://127.0.0.1:9 test main\n");
+    bench.recipe(APP);
+    bench
+        .bake()
+        .code(100)
+        .one_message()
+        .says("cannot reach the package repository");
+    bench.source("# nothing\n");
+    bench
+        .bake()
+        .code(100)
+        .one_message()
+        .says("no package repository configured");
+}
