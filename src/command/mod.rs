@@ -200,6 +200,7 @@ impl Context {
             client: &client,
             registries: &registries,
             reporter,
+            on_disk: false,
         })
     }
 }
