@@ -15,6 +15,8 @@ pub const STEP_FAILED: u8 = 100;
 pub const TIMED_OUT: u8 = 101;
 /// Fetched bytes are not those that were expected.
 pub const DIGEST_MISMATCH: u8 = 102;
+/// A step that was made again came out otherwise.
+pub const NOT_REPRODUCIBLE: u8 = 104;
 /// `run`: racker itself failed.
 pub const RUN_FAILED: u8 = 125;
 /// `run`: the command cannot be executed.

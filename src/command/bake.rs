@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Make every step again
     #[arg(long)]
     no_cache: bool,
+    /// Make every step again and compare: 104 if one comes out otherwise
+    #[arg(long, conflicts_with = "no_cache")]
+    check: bool,
     /// Open a shell where a step failed
     #[arg(long)]
     shell_on_failure: bool,
@@ -143,6 +146,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     let options = Options {
         no_cache: args.no_cache,
+        check: args.check,
         shell_on_failure: args.shell_on_failure,
         locked: args.locked,
         update: None,

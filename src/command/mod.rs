@@ -212,6 +212,7 @@ impl Context {
             client: &client,
             registries: &registries,
             reporter,
+            on_disk: false,
         })
     }
 }

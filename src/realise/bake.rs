@@ -7,6 +7,7 @@ use racker_store::{Change, Content, Image, ImageLayer, Realisation, Store, TreeI
 use serde_json::{Value, json};
 
 use super::base::{self, Base};
+use super::check::Unequal;
 use super::metadata::Keeper;
 use super::step::Step;
 use super::{Error, Workshop};
@@ -20,6 +21,8 @@ use crate::recipe::Chain;
 pub struct Options {
     /// Make every step, found or not.
     pub no_cache: bool,
+    /// Make every step once more, and compare.
+    pub check: bool,
     /// Give the user a shell where a step failed.
     pub shell_on_failure: bool,
     /// The lock may not change.
@@ -48,6 +51,8 @@ pub struct Baked {
     pub made: usize,
     /// How many steps there are.
     pub steps: usize,
+    /// Steps that came out otherwise when they were made again.
+    pub unequal: Vec<Unequal>,
 }
 
 /// Bakes the recipe at the end of `chain`; what `lock` lacks is added to it.
@@ -74,6 +79,7 @@ pub fn bake(
     Ok(Baked {
         image,
         made: work.made,
+        unequal: work.unequal,
         steps: plan.steps.len(),
     })
 }
@@ -109,6 +115,7 @@ struct Work<'a> {
     tree: TreeId,
     made: usize,
     realisations: Vec<(Realisation, bool)>,
+    unequal: Vec<Unequal>,
     keeper: Keeper,
 }
 
@@ -133,6 +140,7 @@ impl<'a> Work<'a> {
             base,
             made: 0,
             realisations: Vec::new(),
+            unequal: Vec::new(),
             keeper: Keeper::default(),
         })
     }
@@ -150,7 +158,9 @@ impl<'a> Work<'a> {
 
     fn step(&mut self, planned: &PlannedStep, lock: &mut Lock) -> Result<(), Error> {
         let start = super::step::now();
-        let realisation = self.borrow(planned).realise(self.tree, lock)?;
+        let outcome = self.borrow(planned).realise(self.tree, lock)?;
+        let realisation = outcome.realisation;
+        self.unequal.extend(outcome.unequal);
         self.made += usize::from(realisation.built >= start);
         self.tree = realisation.tree;
         self.realisations.push((realisation, planned.impure));

@@ -15,6 +15,7 @@ mod bake;
 mod base;
 mod bootstrap;
 mod cache;
+mod check;
 mod error;
 mod fetch;
 mod files;
@@ -34,6 +35,7 @@ mod workshop;
 
 pub use bake::{Baked, Options, Update, bake, complete};
 pub use base::HIDDEN;
+pub use check::Unequal;
 pub use error::Error;
 pub use last_log::last_log;
 pub use prospect::{Prospect, prospect};

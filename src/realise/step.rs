@@ -8,6 +8,7 @@ use racker_store::{LogWriter, Realisation, Tree, TreeId};
 use rustix::fs::{FlockOperation, flock};
 
 use super::bake::Options;
+use super::check::Unequal;
 use super::metadata::Keeper;
 use super::{Error, Event, Workshop, bootstrap, files, last_log, packages, run};
 use crate::plan::lock::Lock;
@@ -33,6 +34,23 @@ pub(super) struct Made {
     pub(super) log: Option<String>,
 }
 
+/// What realising a step comes to.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) realisation: Realisation,
+    /// What came out when it was made again, if that was asked for and was something else.
+    pub(super) unequal: Option<Unequal>,
+}
+
+impl Outcome {
+    fn of(realisation: Realisation) -> Self {
+        Self {
+            realisation,
+            unequal: None,
+        }
+    }
+}
+
 /// What is known of the tree a step starts from.
 #[derive(Debug)]
 pub(super) struct Parent {
@@ -43,36 +61,51 @@ pub(super) struct Parent {
 impl Step<'_> {
     /// The step's result: from an earlier realisation of the same key, else made now. Entries that
     /// the lock lacks are added to it.
-    pub(super) fn realise(&self, parent: TreeId, lock: &mut Lock) -> Result<Realisation, Error> {
+    pub(super) fn realise(&self, parent: TreeId, lock: &mut Lock) -> Result<Outcome, Error> {
         self.pin(parent, lock)?;
         let mut document = self.document(parent, lock)?;
-        if let Some(found) = self.found(&document)? {
-            self.tell(|id, place, total, summary| Event::StepCached {
-                id,
-                place,
-                total,
-                summary,
-            });
-            return Ok(found);
+        let found = self.found(&document)?;
+        if let Some(found) = &found
+            && !self.options.check
+        {
+            self.tell_cached();
+            return Ok(Outcome::of(found.clone()));
         }
         let parent = Parent {
             id: parent,
             tree: self.shop.store.tree(parent)?,
         };
-        if packages::renew(self, &parent, lock)? || bootstrap::renew(self, lock)? {
+        if found.is_none()
+            && (packages::renew(self, &parent, lock)? || bootstrap::renew(self, lock)?)
+        {
             document = self.document(parent.id, lock)?;
         }
         // Whoever else makes this step has it done when the lock is free.
         let _turn = self.take_turn(&document)?;
-        if let Some(found) = self.found(&document)? {
-            self.tell(|id, place, total, summary| Event::StepCached {
-                id,
-                place,
-                total,
-                summary,
-            });
-            return Ok(found);
-        }
+        let realisation = match self.found(&document)? {
+            Some(found) => {
+                self.tell_cached();
+                found
+            }
+            None => self.make_and_record(&parent, &document, lock)?,
+        };
+        let unequal = if self.options.check {
+            self.check(&realisation, &document, &parent, lock)?
+        } else {
+            None
+        };
+        Ok(Outcome {
+            realisation,
+            unequal,
+        })
+    }
+
+    fn make_and_record(
+        &self,
+        parent: &Parent,
+        document: &KeyDocument,
+        lock: &Lock,
+    ) -> Result<Realisation, Error> {
         self.tell(|id, place, total, summary| Event::StepStarted {
             id,
             place,
@@ -80,10 +113,10 @@ impl Step<'_> {
             summary,
         });
         let start = Instant::now();
-        let result = self.make(&parent, lock).and_then(|made| {
+        let result = self.make(parent, lock).and_then(|made| {
             let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.timed("storing", || {
-                self.record(&parent, &document, made, milliseconds)
+                self.record(parent, document, made, milliseconds)
             })
         });
         match &result {
@@ -99,6 +132,15 @@ impl Step<'_> {
             }),
         }
         result
+    }
+
+    fn tell_cached(&self) {
+        self.tell(|id, place, total, summary| Event::StepCached {
+            id,
+            place,
+            total,
+            summary,
+        });
     }
 
     /// Completes the lock for the step, which is not made.
@@ -167,7 +209,7 @@ impl Step<'_> {
         open().map_err(Error::io(format!("lock {}", path.display())))
     }
 
-    fn make(&self, parent: &Parent, lock: &Lock) -> Result<Made, Error> {
+    pub(super) fn make(&self, parent: &Parent, lock: &Lock) -> Result<Made, Error> {
         match &self.planned.action {
             Action::Bootstrap(bootstrap) => bootstrap::make(self, bootstrap, parent, lock),
             Action::Step(RecipeStep::Packages(packages)) => {
@@ -195,7 +237,7 @@ impl Step<'_> {
             .map_err(|error| self.provision(error))
     }
 
-    fn record(
+    pub(super) fn record(
         &self,
         parent: &Parent,
         document: &KeyDocument,

@@ -20,6 +20,8 @@ pub struct Workshop<'a> {
     pub registries: &'a oci::Registries,
     /// Who is told.
     pub reporter: &'a dyn Reporter,
+    /// Whether changes are kept on the disk, however much memory there is.
+    pub on_disk: bool,
 }
 
 impl std::fmt::Debug for Workshop<'_> {
@@ -31,6 +33,13 @@ impl std::fmt::Debug for Workshop<'_> {
 }
 
 impl<'a> Workshop<'a> {
+    /// The same tools, with changes kept on the disk.
+    #[must_use]
+    pub(super) fn elsewhere(mut self) -> Self {
+        self.on_disk = true;
+        self
+    }
+
     /// How images are had.
     pub fn oci_options(&self) -> oci::Options<'a> {
         let mut options = oci::Options::new(self.client, self.registries);
@@ -61,7 +70,7 @@ impl<'a> Workshop<'a> {
     pub fn upper(&self) -> Upper {
         const PLENTY: u64 = 2 << 30;
         match available_memory() {
-            Some(bytes) if bytes / 2 >= PLENTY => Upper::Memory(bytes / 2),
+            Some(bytes) if bytes / 2 >= PLENTY && !self.on_disk => Upper::Memory(bytes / 2),
             _ => Upper::Disk,
         }
     }

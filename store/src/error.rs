@@ -30,6 +30,14 @@ pub enum Error {
         /// What the reader said.
         source: io::Error,
     },
+    /// Data could not be handed to the caller.
+    #[error("cannot write {what}")]
+    Output {
+        /// What was being written.
+        what: &'static str,
+        /// What the writer said.
+        source: io::Error,
+    },
     /// Something that was asked for is not in the store.
     #[error("{what} {name} is not in the store")]
     Missing {

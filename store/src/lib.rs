@@ -35,6 +35,7 @@ mod diff;
 mod entry;
 mod erofs;
 mod error;
+mod export_tar;
 mod hex;
 mod id;
 mod ids;

@@ -3,8 +3,25 @@
 mod support;
 
 use proptest::prelude::*;
-use racker_store::{Layer, Tree, diff};
-use support::{edit, edits};
+use racker_store::{Content, Layer, Tree, diff};
+use support::{Edit, edit, edits};
+
+/// Edits with the things an archive can hold.
+fn sayable(mut edits: Vec<Edit>) -> Vec<Edit> {
+    for edit in &mut edits {
+        if let Edit::Insert(_, metadata, _) | Edit::Directory(_, metadata) = edit {
+            metadata.xattrs.retain(|name, _| !name.contains(&b'='));
+        }
+        if let Edit::Insert(_, _, content) = edit {
+            match content {
+                Content::Socket => *content = Content::Fifo,
+                Content::File { size: 2.., .. } => *content = Content::EMPTY,
+                _ => {}
+            }
+        }
+    }
+    edits
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -30,6 +47,24 @@ proptest! {
             prop_assert_eq!(&layer.apply(base).unwrap(), result);
         }
         prop_assert!(diff(&result, &result).changes.is_empty());
+    }
+
+    #[test]
+    fn layers_as_archives(before in edits(20), after in edits(12)) {
+        let (_directory, store) = support::store();
+        for byte in 0..=255 {
+            store.put_bytes(&[byte]).unwrap();
+        }
+        let mut base = Tree::default();
+        edit(&mut base, &sayable(before));
+        let mut result = base.clone();
+        edit(&mut result, &sayable(after));
+        for (base, result) in [(&base, &result), (&result, &base)] {
+            let layer = store.put_layer(&diff(base, result)).unwrap();
+            let mut archive = Vec::new();
+            store.write_layer_tar(layer, &mut archive).unwrap();
+            prop_assert_eq!(&support::over(&store, base, &archive).unwrap(), result);
+        }
     }
 
     #[test]
