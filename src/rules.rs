@@ -1,6 +1,10 @@
 //! Names of the normaliser's rules, which recipes switch off by name. What they do:
 //! [`RULES`](crate::provision::normalise::RULES).
 
+/// Rules that cannot be switched off: a tree with marks of an overlay in it would be taken for
+/// instructions wherever it lies below one.
+pub const ALWAYS: [&str; 1] = ["overlay-attributes"];
+
 /// Every name, in the order in which the rules are applied.
 pub const NAMES: [&str; 19] = [
     "mtime-clamp",

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use racker_store::Store;
 use rustix::fs::{FlockOperation, flock};
-use serde_json::json;
 
+use super::bake_report::report;
 use super::{Context, failed};
 use crate::failure::{Failure, USAGE, from_recipe};
 use crate::plan::lock::Lock;
@@ -176,39 +176,6 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
                     .collect()
             })
         };
-        report(context, results, args.json)
+        report(context, results, args.check, args.json)
     })
-}
-
-fn report(
-    context: &Context,
-    results: Vec<Result<Baked, Failure>>,
-    as_json: bool,
-) -> Result<u8, Failure> {
-    let mut worst = None;
-    let mut documents = Vec::new();
-    for result in results {
-        match result {
-            Ok(baked) if as_json => documents.push(json!({
-                "name": crate::image::short(&baked.image.name),
-                "tree_id": baked.image.tree,
-                "steps": baked.steps,
-                "made": baked.made,
-            })),
-            Ok(baked) => context.ui.data(format!(
-                "{} {}",
-                crate::image::short(&baked.image.name),
-                baked.image.tree
-            ))?,
-            Err(failure) => {
-                if let Some(earlier) = worst.replace(failure) {
-                    context.ui.error(earlier.render());
-                }
-            }
-        }
-    }
-    if as_json {
-        context.ui.json(&documents)?;
-    }
-    worst.map_or(Ok(0), Err)
 }

@@ -3,6 +3,7 @@
 //! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
 
 mod bake;
+mod bake_report;
 mod diff;
 mod doctor;
 mod history;

@@ -131,7 +131,7 @@ pub(super) fn make(
             id_count: ids.count,
             move_files: false,
             exclude: Vec::new(),
-            clamp: Some(step.epoch(lock)),
+            clamp: step.clamp(lock),
         };
         let changes = capture(step.shop, &target, &options)?;
         place.release()?;

@@ -202,8 +202,8 @@ impl Guest<'_> {
         )?)
     }
 
-    /// What was changed; times after `epoch` become it.
-    pub(super) fn capture(&self, epoch: i64, exclude: &[&str]) -> Result<Changeset, Error> {
+    /// What was changed; times after `clamp` become it.
+    pub(super) fn capture(&self, clamp: Option<i64>, exclude: &[&str]) -> Result<Changeset, Error> {
         self.snapshot.unmount()?;
         let ids = self.snapshot.slot().ids();
         let options = CaptureOptions {
@@ -214,7 +214,7 @@ impl Guest<'_> {
                 .iter()
                 .map(|path| path.as_bytes().to_vec())
                 .collect(),
-            clamp: Some(epoch),
+            clamp,
         };
         capture(self.shop, &self.snapshot.upper(), &options)
     }

@@ -35,7 +35,7 @@ mod workshop;
 
 pub use bake::{Baked, Options, Update, bake, complete};
 pub use base::HIDDEN;
-pub use check::Unequal;
+pub use check::{Finding, Unequal};
 pub use error::Error;
 pub use last_log::last_log;
 pub use prospect::{Prospect, prospect};

@@ -189,7 +189,7 @@ pub(super) fn make(
         let outcome = step.timed("installing", || guest.run_job(&job, &log))?;
         finish(step, guest, outcome, &log, Some(manager.as_ref()))?;
         step.timed("capturing", || {
-            guest.capture(epoch, excluded(packages.network))
+            guest.capture(step.clamp(lock), excluded(packages.network))
         })
     })?;
     let mut tree = changes.apply(&parent.tree)?;

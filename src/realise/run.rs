@@ -60,7 +60,7 @@ pub(super) fn script(
         finish(step, guest, outcome, &log, None)?;
         let mut exclude = excluded(run.network).to_vec();
         exclude.extend(run.cache.iter().map(|path| path.trim_start_matches('/')));
-        guest.capture(step.epoch(lock), &exclude)
+        guest.capture(step.clamp(lock), &exclude)
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     for path in &run.cache {
@@ -133,7 +133,7 @@ pub(super) fn units(
     let changes = with_guest(step.shop, parent.id, |guest| {
         let outcome = guest.run_job(&job, &log)?;
         finish(step, guest, outcome, &log, None)?;
-        guest.capture(step.epoch(lock), excluded(false))
+        guest.capture(step.clamp(lock), excluded(false))
     })?;
     let mut tree = changes.apply(&parent.tree)?;
     step.normalise(&parent.tree, &mut tree, After::Run, lock)?;

@@ -168,6 +168,12 @@ impl Step<'_> {
         lock.epoch_of(&self.planned.dated, self.platform)
     }
 
+    /// After which time the step's files are said to be of that time, if any.
+    pub(super) fn clamp(&self, lock: &Lock) -> Option<i64> {
+        let on = !switched_off(self.planned).contains("mtime-clamp");
+        on.then(|| self.epoch(lock))
+    }
+
     /// Everything that goes into the step.
     fn document(&self, parent: TreeId, lock: &Lock) -> Result<KeyDocument, Error> {
         let context = KeyContext {
@@ -301,16 +307,21 @@ pub(super) fn switched_off(planned: &PlannedStep) -> BTreeSet<String> {
     planned.switched_off.iter().cloned().collect()
 }
 
+/// Which kind of step it is to the normaliser. Steps that copy files in need no rule: all of what
+/// they put there is what the recipe says.
+pub(super) fn after(planned: &PlannedStep) -> Option<After> {
+    match &planned.action {
+        Action::Bootstrap(_) => Some(After::Bootstrap),
+        Action::Step(RecipeStep::Packages(_)) => Some(After::Packages),
+        Action::Step(RecipeStep::Run(_) | RecipeStep::Units(_)) => Some(After::Run),
+        Action::Step(RecipeStep::Copy(_) | RecipeStep::Fetch(_)) => None,
+    }
+}
+
 /// Rules of the normaliser that are applied to what the step makes, with their versions.
 pub(super) fn rules(planned: &PlannedStep) -> Vec<String> {
-    let after = match &planned.action {
-        Action::Bootstrap(_) => After::Bootstrap,
-        Action::Step(RecipeStep::Packages(_)) => After::Packages,
-        Action::Step(RecipeStep::Run(_) | RecipeStep::Units(_)) => After::Run,
-        // All of what they put there is what the recipe says.
-        Action::Step(RecipeStep::Copy(_) | RecipeStep::Fetch(_)) => return Vec::new(),
-    };
-    normalise::key(after, &switched_off(planned))
+    let disabled = switched_off(planned);
+    after(planned).map_or_else(Vec::new, |after| normalise::key(after, &disabled))
 }
 
 /// Seconds since 1970.

@@ -189,6 +189,11 @@ fn read_normalise(reader: &Reader<'_>, value: &super::reader::Value<'_>) -> BTre
             let diagnostic = reader.at(rule.span(), message).maybe_hint(advice);
             reader.note(diagnostic.hint("`racker rules` lists them"));
         } else if let Some(on) = reader.boolean(value, rule.get_ref()) {
+            if !on && rules::ALWAYS.contains(&rule.get_ref().as_ref()) {
+                let message = format!("`{}` cannot be switched off", rule.get_ref());
+                reader.note(reader.at(rule.span(), message));
+                continue;
+            }
             wanted.insert(rule.get_ref().to_string(), on);
         }
     }

@@ -2,6 +2,7 @@
 
 mod bases;
 mod cached;
+mod checked;
 mod explain;
 mod failures;
 mod steps;

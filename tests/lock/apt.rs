@@ -1,7 +1,7 @@
 //! What a lock pins, obeys and renews.
 
-use super::archive::Deb;
-use super::{Bench, without_network};
+use super::archive::{Archive, Deb};
+use super::{Bench, traced, without_network};
 
 const APP: &str = "[[step]]\npackages = [\"app\"]\n";
 
@@ -30,6 +30,13 @@ fn a_lock_is_made_obeyed_and_enough() {
     without_network(&bench, &again).success();
     assert_eq!(bench.tree(), first);
     assert_eq!(bench.lock(), lock);
+    let check = ["bake", "--locked", "--offline", "--check", "box.toml"];
+    let (output, sockets) = traced(&bench, &check);
+    output
+        .success()
+        .says("box/3: made again, the same came out");
+    assert!(sockets.contains("AF_UNIX"), "nothing was traced");
+    assert!(!sockets.contains("AF_INET"), "{sockets}");
     let output = bench.racker(&["lock", "box.toml", "--verify"]).success();
     assert!(
         output.stderr.contains("packages verified"),
@@ -168,9 +175,7 @@ fn a_package_file_of_the_recipe() {
         fields: "Depends: library\n",
         ..Deb::default()
     };
-    bench
-        .archive
-        .build(&deb("1.0"), &bench.kitchen.path("mine.deb"));
+    Archive::build(&deb("1.0"), &bench.kitchen.path("mine.deb"));
     bench.recipe("[[step]]\npackages = [\"./mine.deb\"]\n");
     bench.bake().success();
     let script =
@@ -179,9 +184,7 @@ fn a_package_file_of_the_recipe() {
     assert!(!bench.lock().contains("name = \"mine\""));
     assert!(bench.bake().success().made().is_empty());
     // Another file is another step, though its name is the same.
-    bench
-        .archive
-        .build(&deb("1.1"), &bench.kitchen.path("mine.deb"));
+    Archive::build(&deb("1.1"), &bench.kitchen.path("mine.deb"));
     let output = bench.bake().success();
     assert_eq!(output.made(), ["box/3"], "{}", output.report());
     assert!(bench.sh(script).starts_with("1.1\n"));

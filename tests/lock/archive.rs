@@ -74,7 +74,7 @@ impl Archive {
     }
 
     /// Builds a package file at `to`.
-    pub(crate) fn build(&self, deb: &Deb<'_>, to: &Path) {
+    pub(crate) fn build(deb: &Deb<'_>, to: &Path) {
         let root = temporary();
         let control = root.path().join("DEBIAN");
         fs::create_dir(&control).unwrap();
@@ -112,7 +112,7 @@ impl Archive {
             deb.name,
             deb.version.replace(':', "%3a")
         );
-        self.build(deb, &self.path(&file));
+        Self::build(deb, &self.path(&file));
     }
 
     /// Writes the indices, and signs them.

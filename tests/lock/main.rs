@@ -10,7 +10,7 @@ mod tampered;
 use std::fs;
 
 use archive::{Archive, Deb};
-use support::{Kitchen, Output, repository};
+use support::{Kitchen, Output, repository, tool};
 
 /// A recipe's directory and an archive that the recipe takes its packages from.
 pub(crate) struct Bench {
@@ -103,11 +103,19 @@ impl Bench {
 
 /// Runs the command line that bakes in an empty network namespace.
 pub(crate) fn without_network(bench: &Bench, arguments: &[&str]) -> Output {
-    let mut command = bench
-        .kitchen
-        .racker
-        .surround(support::tool("unshare", "util-linux"));
+    let mut command = bench.kitchen.racker.surround(tool("unshare", "util-linux"));
     command.args(["--net", "--"]);
     command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
     bench.kitchen.racker.finish(command)
+}
+
+/// Runs racker under a trace of the sockets that it and everything it starts, guests too, ask for.
+pub(crate) fn traced(bench: &Bench, arguments: &[&str]) -> (Output, String) {
+    let trace = bench.kitchen.path("trace");
+    let mut command = bench.kitchen.racker.surround(tool("strace", "strace"));
+    command.args(["--follow-forks", "--seccomp-bpf", "--trace=socket", "-o"]);
+    command.arg(&trace).arg(env!("CARGO_BIN_EXE_racker"));
+    command.args(arguments);
+    let output = bench.kitchen.racker.finish(command);
+    (output, fs::read_to_string(trace).unwrap())
 }

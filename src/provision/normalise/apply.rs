@@ -20,7 +20,6 @@ pub struct Applied {
 }
 
 /// Applies to `tree`, which a step made of `base`, every rule that is not in `disabled`.
-///
 pub fn normalise(
     base: &Tree,
     tree: &mut Tree,
@@ -29,21 +28,9 @@ pub fn normalise(
     disabled: &BTreeSet<String>,
     bodies: &dyn Bodies,
 ) -> Result<Vec<Applied>> {
-    let mut context = Context {
-        base,
-        tree,
-        epoch,
-        bodies,
-        touched: Vec::new(),
-    };
     let mut applied = Vec::new();
     for rule in active(after, disabled).filter(|rule| rule.stage == Stage::Tree) {
-        match rule.action {
-            Action::Elsewhere => {}
-            Action::Remove(apply) => apply(&mut context),
-            Action::Rewrite(apply) => apply(&mut context)?,
-        }
-        let paths = std::mem::take(&mut context.touched);
+        let paths = apply(rule, base, tree, epoch, bodies)?;
         if !paths.is_empty() {
             applied.push(Applied {
                 rule: rule.name,
@@ -53,6 +40,29 @@ pub fn normalise(
         }
     }
     Ok(applied)
+}
+
+/// Applies one rule; tells what it removed, emptied or wrote.
+pub(super) fn apply(
+    rule: &Rule,
+    base: &Tree,
+    tree: &mut Tree,
+    epoch: i64,
+    bodies: &dyn Bodies,
+) -> Result<Vec<PathBytes>> {
+    let mut context = Context {
+        base,
+        tree,
+        epoch,
+        bodies,
+        touched: Vec::new(),
+    };
+    match rule.action {
+        Action::Elsewhere => {}
+        Action::Remove(apply) => apply(&mut context),
+        Action::Rewrite(apply) => apply(&mut context)?,
+    }
+    Ok(context.touched)
 }
 
 /// What a step's key says of the rules: `NAME-VERSION` of each that is on.

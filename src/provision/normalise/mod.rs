@@ -18,8 +18,10 @@ mod context;
 mod databases;
 mod identity;
 mod leftovers;
+mod likely;
 mod rule;
 
 pub use apply::{Applied, finish, key, normalise, spared};
 pub use context::Bodies;
+pub use likely::{Likely, Reason, Results, Traits, Untried};
 pub use rule::{After, RULES, Rule, Spare, Stage};

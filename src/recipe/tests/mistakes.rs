@@ -371,6 +371,8 @@ fn the_other_tables() {
     assert!(of("[probe]\nnetwork = [\"localhost\"]").contains("is no http or https URL"));
     assert!(of("[env]\n1A = \"x\"").contains("cannot be the name of an environment variable"));
     assert!(of("normalise = { journal = \"no\" }").contains("`journal` must be true or false"));
+    let text = of("normalise = { overlay-attributes = false }");
+    assert!(text.contains("cannot be switched off"), "{text}");
     let text = of("normalise = { jornal = false }");
     assert!(
         text.contains("no rule `jornal`") && text.contains("did you mean `journal`?"),
