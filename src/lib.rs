@@ -6,7 +6,7 @@
 //!                            └─ container   snapshots, commands in them ─ sys
 //! installed ─┬─ compare      packages and owners in a tree; what differs between two trees
 //! record ────┴─ sbom, provenance   what is in an image; what went into its steps
-//! package, rules             words that several of them share
+//! package, rules, canonical  words and forms that several of them share
 //! image, subject             what a name on the command line stands for
 //! purl, shown                names of packages, paths as text
 //! command, ui                the terminal, and nobody else
@@ -14,6 +14,7 @@
 //!
 //! `docs/architecture.md` follows one bake and one run through these files.
 
+mod canonical;
 pub mod command;
 pub mod compare;
 pub mod container;

@@ -17,6 +17,7 @@ mod pull;
 mod rmi;
 mod rules;
 mod run;
+mod save;
 mod sbom;
 mod version;
 mod why;
@@ -79,6 +80,8 @@ enum Verb {
     Pull(pull::Args),
     /// Run a command in a snapshot of an image
     Run(Box<run::Args>),
+    /// Write an image into an OCI layout, the same bytes everywhere
+    Save(save::Args),
     /// List images
     Images(images::Args),
     /// List the rules by which steps are made reproducible
@@ -151,6 +154,7 @@ pub fn main() -> u8 {
             Verb::Log(args) => log::run(&context, args),
             Verb::Pull(args) => pull::run(&context, args),
             Verb::Run(args) => run::run(&context, *args),
+            Verb::Save(args) => save::run(&context, &args),
             Verb::Images(args) => images::run(&context, args),
             Verb::Rules(args) => rules::run(&context, args),
             Verb::Rmi(args) => rmi::run(&context, args),

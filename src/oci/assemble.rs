@@ -46,7 +46,7 @@ pub(crate) fn wanted(blob: Option<&Blob>, diff_id: Digest, item: Option<String>)
     let item = item.unwrap_or_else(|| digest.hex()[..12].to_owned());
     Wanted {
         item,
-        blob: blob.cloned(),
+        blob: blob.copied(),
         diff_id,
     }
 }
@@ -119,6 +119,7 @@ fn stack(
             log: None,
             step_key: None,
             impure: false,
+            empty: false,
         });
         (tree, id) = (next, result);
     }

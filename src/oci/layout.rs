@@ -22,7 +22,7 @@ use super::layers::Source;
 use super::manifest::{Blob, CONFIG_MAX, Document, MANIFEST_MAX, Raw, read_blob};
 use super::options::Options;
 
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 
 /// Imports the image with `tag`, or the only one there is, under `name`.
 pub fn import(

@@ -10,6 +10,8 @@
 //!                                   store
 //! ```
 //!
+//! image in the store --outgoing--> the same, elsewhere
+//!
 //! Nothing here starts a container or follows a path of an image on this machine. No byte is
 //! believed before its digest is verified, and an image appears in the store only when all of it
 //! is there. The environment is not read: callers hand in [`Settings`] and [`Options`].
@@ -28,6 +30,7 @@ mod layers;
 pub mod layout;
 mod manifest;
 mod options;
+pub mod outgoing;
 mod pipe;
 mod platform;
 mod progress;

@@ -39,9 +39,9 @@ use racker_store::{Digest, StepKey, TreeId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::canonical::canonical;
 use super::inputs::Inputs;
 use super::request::sorted;
+use crate::canonical::canonical;
 use crate::package::{Manager, Package};
 use crate::recipe::{Bootstrap, CopyStep, FetchStep, Mode, PackagesStep, RunStep, UnitsStep};
 

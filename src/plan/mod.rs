@@ -11,7 +11,6 @@
 //! them. A step's key needs the tree that the step before it gave, so keys are computed one by one
 //! while a build goes on; a plan alone knows them up to the first step that is not built yet.
 
-mod canonical;
 pub mod inputs;
 pub mod key;
 pub mod lock;

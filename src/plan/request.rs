@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::canonical::canonical;
+use crate::canonical::canonical;
 use crate::recipe::{Bootstrap, PackagesStep};
 
 const CONTEXT: &str = "racker 2026 package request v1";

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use racker_store::{Change, Content, Image, ImageLayer, Realisation, Store, TreeId};
-use serde_json::{Value, json};
+use racker_store::{Image, TreeId};
 
 use super::base::{self, Base};
 use super::check::Unequal;
+use super::image::{StepResult, image};
 use super::metadata::Keeper;
 use super::step::Step;
 use super::{Error, Workshop};
@@ -71,7 +71,7 @@ pub fn bake(
     let dated = plan.steps.last().map_or(&[][..], |step| &step.dated);
     let epoch = lock.epoch_of(dated, &work.platform);
     work.keeper.finish()?;
-    let image = image(shop.store, chain, &work.base, &work.realisations, epoch)?;
+    let image = image(shop.store, chain, &work.base, &work.results, epoch)?;
     if shop.store.image(&image.name)?.as_ref() != Some(&image) {
         shop.store.put_image(&image)?;
         shop.store.sync()?;
@@ -114,7 +114,7 @@ struct Work<'a> {
     base: Base,
     tree: TreeId,
     made: usize,
-    realisations: Vec<(Realisation, bool)>,
+    results: Vec<StepResult>,
     unequal: Vec<Unequal>,
     keeper: Keeper,
 }
@@ -139,7 +139,7 @@ impl<'a> Work<'a> {
             tree: base.tree,
             base,
             made: 0,
-            realisations: Vec::new(),
+            results: Vec::new(),
             unequal: Vec::new(),
             keeper: Keeper::default(),
         })
@@ -163,7 +163,11 @@ impl<'a> Work<'a> {
         self.unequal.extend(outcome.unequal);
         self.made += usize::from(realisation.built >= start);
         self.tree = realisation.tree;
-        self.realisations.push((realisation, planned.impure));
+        self.results.push(StepResult {
+            realisation,
+            summary: planned.summary.clone(),
+            impure: planned.impure,
+        });
         Ok(())
     }
 }
@@ -171,98 +175,4 @@ impl<'a> Work<'a> {
 /// The name under which a recipe's image is kept.
 pub(super) fn image_name(recipe: &str) -> String {
     format!("localhost/{recipe}:latest")
-}
-
-fn image(
-    store: &Store,
-    chain: &Chain,
-    base: &Base,
-    realisations: &[(Realisation, bool)],
-    epoch: i64,
-) -> Result<Image, Error> {
-    let name = image_name(&chain.recipe().name);
-    let earlier = store.image(&name)?;
-    let mut layers = base.layers.clone();
-    for (realisation, impure) in realisations {
-        // Adding up a layer means reading it; an earlier image knows the sum.
-        let known = earlier
-            .iter()
-            .flat_map(|image| &image.layers)
-            .find(|layer| {
-                layer.layer == realisation.layer && layer.step_key == Some(realisation.key)
-            });
-        let size = match (known, realisation.layer) {
-            (Some(known), _) => known.size,
-            (None, Some(layer)) => layer_size(store, layer)?,
-            (None, None) => 0,
-        };
-        layers.push(ImageLayer {
-            layer: realisation.layer,
-            tree: realisation.tree,
-            diff_id: None,
-            created_by: realisation.step.clone(),
-            size,
-            log: realisation.log.clone(),
-            step_key: Some(realisation.key),
-            impure: *impure,
-        });
-    }
-    let tree = realisations
-        .last()
-        .map_or(base.tree, |(realisation, _)| realisation.tree);
-    Ok(Image {
-        name,
-        tree,
-        config: config(chain, base, &layers, epoch),
-        digest: None,
-        source: None,
-        recipe: Some(chain.recipe().name.clone()),
-        created: epoch,
-        layers,
-    })
-}
-
-/// Bytes of all files that a layer brings.
-fn layer_size(store: &Store, layer: racker_store::LayerId) -> Result<u64, Error> {
-    let layer = store.layer(layer)?;
-    Ok(layer
-        .changes
-        .iter()
-        .filter_map(|(_, change)| match change {
-            Change::Inode(inode) => match &inode.content {
-                Content::File { size, .. } => Some(*size),
-                _ => None,
-            },
-            _ => None,
-        })
-        .sum())
-}
-
-/// The OCI image configuration document. Source: OCI image-spec, config.md.
-fn config(chain: &Chain, base: &Base, layers: &[ImageLayer], epoch: i64) -> Value {
-    let platform = Platform::host();
-    let inner = base
-        .config
-        .get("config")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
-    let created = timestamp(epoch);
-    let history: Vec<Value> = layers
-        .iter()
-        .map(|layer| json!({ "created": created, "created_by": layer.created_by }))
-        .collect();
-    let mut document = base.config.as_object().cloned().unwrap_or_default();
-    document.insert("architecture".into(), json!(platform.architecture));
-    document.insert("os".into(), json!("linux"));
-    document.insert("created".into(), json!(created));
-    document.insert("config".into(), chain.image().to_oci(&inner));
-    document.insert("history".into(), json!(history));
-    // Layers of steps have no tar yet, and so no digest of one.
-    document.remove("rootfs");
-    Value::Object(document)
-}
-
-/// RFC 3339 in UTC.
-fn timestamp(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |it| it.to_string())
 }

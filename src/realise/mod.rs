@@ -20,6 +20,7 @@ mod error;
 mod fetch;
 mod files;
 mod guest;
+mod image;
 mod last_log;
 mod metadata;
 mod outcome;

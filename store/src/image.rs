@@ -63,6 +63,9 @@ pub struct ImageLayer {
     /// Whether the step had the network.
     #[serde(default)]
     pub impure: bool,
+    /// Whether it changes nothing.
+    #[serde(default)]
+    pub empty: bool,
 }
 
 impl Store {

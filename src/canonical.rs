@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 /// Writes a value canonically.
-pub(super) fn canonical(value: &Value) -> String {
+pub(crate) fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
     text
