@@ -1,11 +1,13 @@
 //! A Debian archive of the test's own, made and signed by Debian's tools.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
+pub(crate) use super::support::deb::Deb;
+use super::support::deb::build;
 use super::support::files::Files;
 use super::support::{execute, temporary, tool};
 
@@ -13,17 +15,6 @@ use super::support::{execute, temporary, tool};
 pub(crate) struct Archive {
     directory: TempDir,
     pub(crate) files: Files,
-}
-
-/// What a package is made of.
-#[derive(Default)]
-pub(crate) struct Deb<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) version: &'a str,
-    /// Further fields of its control file, a line each.
-    pub(crate) fields: &'a str,
-    /// Its postinst, without the first line.
-    pub(crate) postinst: &'a str,
 }
 
 impl Archive {
@@ -73,31 +64,6 @@ impl Archive {
         String::from_utf8(key).unwrap()
     }
 
-    /// Builds a package file at `to`.
-    pub(crate) fn build(deb: &Deb<'_>, to: &Path) {
-        let root = temporary();
-        let control = root.path().join("DEBIAN");
-        fs::create_dir(&control).unwrap();
-        let text = format!(
-            "Package: {}\nVersion: {}\nArchitecture: all\nMaintainer: test <t@racker.test>\n\
-             Description: a package\n{}",
-            deb.name, deb.version, deb.fields
-        );
-        fs::write(control.join("control"), text).unwrap();
-        if !deb.postinst.is_empty() {
-            use std::os::unix::fs::PermissionsExt;
-            let path = control.join("postinst");
-            fs::write(&path, format!("#!/bin/sh\nset -e\n{}\n", deb.postinst)).unwrap();
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let share = root.path().join("usr/share").join(deb.name);
-        fs::create_dir_all(&share).unwrap();
-        fs::write(share.join("version"), format!("{}\n", deb.version)).unwrap();
-        let mut build = Command::new("dpkg-deb");
-        build.args(["--root-owner-group", "--build"]);
-        execute(build.arg(root.path()).arg(to));
-    }
-
     /// Puts a package into the archive, in place of its older version.
     pub(crate) fn add(&self, deb: &Deb<'_>) {
         for entry in fs::read_dir(self.path("pool")).unwrap() {
@@ -112,7 +78,7 @@ impl Archive {
             deb.name,
             deb.version.replace(':', "%3a")
         );
-        Self::build(deb, &self.path(&file));
+        build(deb, &self.path(&file));
     }
 
     /// Writes the indices, and signs them.

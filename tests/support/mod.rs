@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
+pub(crate) mod deb;
 pub(crate) mod files;
 
 use std::collections::BTreeMap;

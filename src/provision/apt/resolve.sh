@@ -50,6 +50,23 @@ if [ -e "$x/hold/sources.list" ]; then
         -o APT::Get::List-Cleanup=false
     parts=$x/parts
 fi
-apt -o Dir::Etc::sourceparts="$parts" install --print-uris -qq -- "$@" >"$x/result/uris.partial"
+# apt would not name the reason.
+for file in "$x"/local/*.deb; do
+    [ -e "$file" ] || continue
+    is=$(dpkg-deb --field "$file" Architecture)
+    case " all $(dpkg --print-architecture) $(dpkg --print-foreign-architectures | tr '\n' ' ') " in
+        *" $is "*) ;;
+        *)
+            echo "E: ${file##*/} is for $is, and this image for $(dpkg --print-architecture)" |
+                tee "$x/result/errors" >&2
+            exit 100
+            ;;
+    esac
+done
+# What does not fit together is said on standard output.
+if ! (apt -o Dir::Etc::sourceparts="$parts" install --print-uris -q -- "$@" >"$x/result/uris.partial"); then
+    grep -v "^'" "$x/result/uris.partial" >>"$x/result/errors"
+    exit 100
+fi
 rm -f "$x"/metadata/lists/_run_racker_hold_*
 mv "$x/result/uris.partial" "$x/result/uris"
