@@ -1,6 +1,7 @@
 //! What a lock pins, obeys and renews.
 
-use super::archive::{Archive, Deb};
+use super::archive::Deb;
+use super::support::deb::build;
 use super::{Bench, traced, without_network};
 
 const APP: &str = "[[step]]\npackages = [\"app\"]\n";
@@ -175,7 +176,7 @@ fn a_package_file_of_the_recipe() {
         fields: "Depends: library\n",
         ..Deb::default()
     };
-    Archive::build(&deb("1.0"), &bench.kitchen.path("mine.deb"));
+    build(&deb("1.0"), &bench.kitchen.path("mine.deb"));
     bench.recipe("[[step]]\npackages = [\"./mine.deb\"]\n");
     bench.bake().success();
     let script =
@@ -184,7 +185,7 @@ fn a_package_file_of_the_recipe() {
     assert!(!bench.lock().contains("name = \"mine\""));
     assert!(bench.bake().success().made().is_empty());
     // Another file is another step, though its name is the same.
-    Archive::build(&deb("1.1"), &bench.kitchen.path("mine.deb"));
+    build(&deb("1.1"), &bench.kitchen.path("mine.deb"));
     let output = bench.bake().success();
     assert_eq!(output.made(), ["box/3"], "{}", output.report());
     assert!(bench.sh(script).starts_with("1.1\n"));

@@ -43,6 +43,7 @@ impl Bench {
             version,
             fields: "Depends: library\nRecommends: extra\n",
             postinst: "echo configured > /usr/share/app/state",
+            ..Deb::default()
         });
     }
 
