@@ -103,6 +103,14 @@ pub enum Error {
         /// The manager found.
         manager: Manager,
     },
+    /// A package manager that has nothing of the kind.
+    #[error("{manager} has no {what}")]
+    Unfit {
+        /// The manager.
+        manager: Manager,
+        /// What the step wants of it.
+        what: &'static str,
+    },
     /// The recipe names another package manager than the image has.
     #[error("the step is for {wanted}, but the image's package manager is {found}")]
     WrongManager {

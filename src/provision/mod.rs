@@ -25,6 +25,7 @@ pub mod job;
 pub mod manager;
 pub mod normalise;
 pub mod package;
+pub mod pacman;
 pub mod request;
 pub mod units;
 
