@@ -109,7 +109,13 @@ pub(super) fn pin_resolution(
     parent: String,
     sources: Option<String>,
 ) -> Result<(), Error> {
-    let packages = settle::settle(step, manager, &resolution.packages)?;
+    let before = step.options.update.iter().map(|update| &update.before);
+    let known: Vec<&Package> = before
+        .chain([&*lock])
+        .flat_map(Lock::sections)
+        .flat_map(|section| &section.packages)
+        .collect();
+    let packages = settle::settle(step, manager, &resolution.packages, &known)?;
     lock.set_section(Section {
         step: step.planned.id.clone(),
         platform: step.platform.to_owned(),

@@ -1,10 +1,13 @@
 //! Package steps with a real pacman, of Debian, against a repository on loopback that the programs
 //! of pacman make and gpg signs.
 
+mod install;
+mod keyring;
 mod lock;
 mod mirror;
 #[path = "../support/mod.rs"]
 mod support;
+mod tampered;
 
 use std::fs;
 use std::path::{Path, PathBuf};

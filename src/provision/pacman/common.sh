@@ -2,12 +2,10 @@
 x=/run/racker
 work=$x/work
 rm -rf "$work"
-mkdir -p "$work/db/sync" "$work/cache" "$work/state"
+mkdir -p "$work/cache" "$work/state"
 
-# An image that pacman never installed anything in has no database; pacman makes one here.
-installed=$(pacman-conf DBPath)
-installed=${installed%/}/local
-[ ! -e "$installed" ] || ln -s "$installed" "$work/db/local"
+database=$(pacman-conf DBPath)
+database=${database%/}
 
 # The image's options, less what says where to write, and less a user that downloads and could not
 # write there.

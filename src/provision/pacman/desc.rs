@@ -59,7 +59,11 @@ pub(super) fn write(
     };
     field("FILENAME", &[file]);
     for (name, heading) in FIELDS {
-        let values: Vec<&str> = info.all(name).filter(|it| !it.is_empty()).collect();
+        let mut values: Vec<&str> = info.all(name).filter(|it| !it.is_empty()).collect();
+        // pacman 6 looks for unknown keys by the packager, and dies where there is none.
+        if values.is_empty() && name == "packager" {
+            values.push("Unknown Packager");
+        }
         field(heading, &values);
     }
     field("CSIZE", &[&package.size.to_string()]);

@@ -13,6 +13,11 @@ pub fn explain(output: &str) -> Error {
         let lines = said.iter().copied();
         let mut lines: Vec<&str> = lines
             .filter(|line| texts.iter().any(|text| line.contains(text)))
+            // A question, and what it is about.
+            .map(|line| {
+                line.split_once(". Remove ")
+                    .map_or(line, |(about, _)| about)
+            })
             .collect();
         lines.dedup();
         lines.join("; ")
@@ -30,6 +35,15 @@ pub fn explain(output: &str) -> Error {
         ])
     };
 
+    let no_signature = said
+        .iter()
+        .copied()
+        .find(|line| line.starts_with("failed retrieving file '") && line.contains(".sig' "));
+    if let Some(line) = no_signature {
+        return Error::Unsigned {
+            details: line.to_owned(),
+        };
+    }
     if has("PGP signature").is_some()
         || has("required key missing").is_some()
         || has("missing required signature").is_some()

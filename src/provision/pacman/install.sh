@@ -1,11 +1,19 @@
 # Without a network. Arguments: what is to be installed.
 touch "$work/state/started"
+# pacman wants its databases beside that of what is installed. Nothing of this stays, not even a time
+# stamp.
+sync=
+if [ -e "$database/sync" ]; then
+    sync=$work/sync
+    touch -r "$database/sync" "$sync"
+fi
+mkdir -p "$database/sync"
 [ ! -e "$x/install/signed" ] || keyring
 {
-    options "$work/db" | sed '/^XferCommand /d'
+    options "$database" | sed '/^XferCommand /d'
     printf 'CacheDir = %s/\n' "$x/repo"
     for name in racker-signed racker-plain; do
-        ln -s "$x/repo/$name.db" "$work/db/sync/"
+        ln -s "$x/repo/$name.db" "$database/sync/"
         level=Never
         [ "$name" = racker-plain ] || level='PackageRequired PackageTrustedOnly DatabaseNever'
         printf '[%s]\nSigLevel = %s\nServer = file://%s/repo\n' "$name" "$level" "$x"
@@ -36,9 +44,11 @@ while read -r name version; do
         exit 1
     fi
 done <"$x/install/locked"
-if [ ! -e "$installed" ]; then
-    mkdir -p "${installed%/*}"
-    cp -R "$work/db/local" "$installed"
+rm "$database/sync/racker-signed.db" "$database/sync/racker-plain.db"
+if [ -n "$sync" ]; then
+    touch -r "$sync" "$database/sync"
+else
+    rmdir "$database/sync"
 fi
 x=$work
 . /run/racker/install/finish.sh

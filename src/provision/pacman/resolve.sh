@@ -1,7 +1,8 @@
 # Arguments: what is to be installed.
 rm -rf "$x/result"
 mkdir "$x/result"
-mkdir -p "$x/metadata/sync" "$x/metadata/repositories" "$work/fetching/local"
+mkdir -p "$x/metadata/sync" "$x/metadata/repositories" "$work/fetching/local" "$work/db/sync"
+[ ! -e "$database/local" ] || ln -s "$database/local" "$work/db/local"
 exec 3>&2 2>"$x/result/errors"
 trap 'cat "$x/result/errors" >&3' EXIT
 
