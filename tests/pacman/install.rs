@@ -102,7 +102,7 @@ fn a_package_file_of_the_recipe() {
     // Another file is another step, though its name is the same.
     Mirror::build(&package("1.1"), &file);
     let output = bench.bake().success();
-    assert_eq!(output.made(), ["box/4"], "{}", output.report());
+    assert_eq!(output.made(), ["box/2"], "{}", output.report());
     assert!(bench.sh(script).starts_with("1.1\n"));
     std::fs::write(&file, "no package").unwrap();
     bench
@@ -161,6 +161,6 @@ fn hooks_and_scripts_run() {
         .code(100)
         .one_message()
         .says("failed to run transaction hooks");
-    let log = bench.racker(&["log", "box/4"]).success();
+    let log = bench.racker(&["log", "box/2"]).success();
     assert!(log.text().contains("not that bad"), "{}", log.report());
 }

@@ -16,8 +16,12 @@ use std::sync::OnceLock;
 use mirror::{Mirror, Pkg};
 use support::{Kitchen, Output, temporary, tool};
 
-/// What the guest has besides quickstart.
-const GUEST: &str = "[[step]]\napt = [\"pacman-package-manager\", \"gnupg\"]\n";
+/// What the guest has besides quickstart. Keys of Debian's are none of pacman's.
+const GUEST: &str = "[[step]]\napt = [\"pacman-package-manager\", \"gnupg\"]\n\
+                     [[step]]\nrun = \"rm /usr/share/keyrings/*\"\n";
+
+/// Where the keys are that packages bring, below a recipe's directory.
+pub(crate) const KEYS: &str = "root/usr/share/keyrings";
 
 /// An OCI layout with the guest, whose tree the shared store has: no step of it is ever made again.
 fn guest() -> &'static Path {
@@ -69,9 +73,11 @@ impl Bench {
         let util = tool("makepkg", "makepkg").with_file_name("../share/makepkg/util");
         for name in support::names(&util) {
             let text = fs::read_to_string(util.join(&name)).unwrap();
-            bench.kitchen.write(&format!("util/{name}"), &text);
+            bench
+                .kitchen
+                .write(&format!("root/usr/share/makepkg/util/{name}"), &text);
         }
-        bench.mirror.keyring(&bench.kitchen.path("keys"), "test");
+        bench.mirror.keyring(&bench.kitchen.path(KEYS), "test");
         bench.configure(
             "SigLevel = Required DatabaseOptional",
             &bench.mirror.section(),
@@ -100,7 +106,7 @@ impl Bench {
     /// Sets what the image has as `pacman.conf`.
     pub(crate) fn configure(&self, options: &str, sections: &str) {
         let text = format!("[options]\nArchitecture = auto\n{options}\n{sections}");
-        self.kitchen.write("pacman.conf", &text);
+        self.kitchen.write("root/etc/pacman.conf", &text);
     }
 
     /// Writes `box.toml`: a Debian with pacman that knows the repository, and `steps`.
@@ -109,9 +115,7 @@ impl Bench {
             "box.toml",
             &format!(
                 "from = \"oci:{}\"\n\
-                 [[step]]\ncopy = {{ from = \"util\", to = \"/usr/share/makepkg/util\" }}\n\
-                 [[step]]\ncopy = {{ from = \"pacman.conf\", to = \"/etc/pacman.conf\" }}\n\
-                 [[step]]\ncopy = {{ from = \"keys\", to = \"/usr/share/keyrings\" }}\n{steps}",
+                 [[step]]\ncopy = {{ from = \"root\", to = \"/\" }}\n{steps}",
                 guest().display()
             ),
         );

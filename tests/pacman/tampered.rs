@@ -5,7 +5,7 @@ use std::fs;
 
 use super::mirror::{Mirror, Pkg};
 use super::support::files::find;
-use super::{Bench, Output};
+use super::{Bench, KEYS, Output};
 
 const APP: &str = "[[step]]\npacman = [\"app\"]\n";
 
@@ -158,8 +158,8 @@ fn a_database_can_vouch_for_its_packages() {
 #[test]
 fn what_is_signed_by_somebody_else() {
     let bench = Bench::new();
-    fs::remove_dir_all(bench.kitchen.path("keys")).unwrap();
-    Mirror::new().keyring(&bench.kitchen.path("keys"), "test");
+    fs::remove_dir_all(bench.kitchen.path(KEYS)).unwrap();
+    Mirror::new().keyring(&bench.kitchen.path(KEYS), "test");
     bench.recipe(APP);
     bench
         .bake()
