@@ -26,14 +26,6 @@ pub fn explain(output: &str) -> Error {
         let rest = said.iter().find_map(|line| line.split_once(text));
         rest.map(|(_, name)| name.to_owned())
     };
-    let reason = |name: &str| {
-        all(&[
-            "signature from ",
-            "required key missing",
-            "missing required signature",
-            name,
-        ])
-    };
 
     let no_signature = said
         .iter()
@@ -44,13 +36,16 @@ pub fn explain(output: &str) -> Error {
             details: line.to_owned(),
         };
     }
-    if has("PGP signature").is_some()
-        || has("required key missing").is_some()
-        || has("missing required signature").is_some()
-    {
-        return Error::Unsigned {
-            details: reason("PGP signature"),
-        };
+    let about = [
+        "signature from ",
+        "required key missing",
+        "missing required signature",
+    ];
+    for texts in [&about[..], &["PGP signature"]] {
+        let details = all(texts);
+        if !details.is_empty() {
+            return Error::Unsigned { details };
+        }
     }
     for text in [
         "Could not resolve host",
@@ -102,4 +97,68 @@ fn plain(line: &str) -> &str {
         .strip_prefix("error: ")
         .or_else(|| line.strip_prefix(":: "));
     bare.unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // As pacman 6.0.2 says it.
+    #[test]
+    fn pacman_is_understood() {
+        let case = |output: &str, expected: &str| {
+            assert_eq!(explain(output).to_string(), expected, "{output}");
+        };
+        case(
+            "error: target not found: nosuch\n",
+            "unknown package `nosuch`",
+        );
+        case(
+            "resolving dependencies...\nlooking for conflicting packages...\n\
+             :: rival and extra are in conflict. Remove extra? [y/N] \n\
+             error: unresolvable package conflicts detected\n\
+             error: failed to prepare transaction (conflicting dependencies)\n\
+             :: rival and extra are in conflict\n",
+            "the packages cannot be installed together: rival and extra are in conflict",
+        );
+        case(
+            "error: failed to prepare transaction (could not satisfy dependencies)\n\
+             :: unable to satisfy dependency 'nothing>=2' required by broken\n",
+            "the packages cannot be installed together: unable to satisfy dependency 'nothing>=2' \
+             required by broken",
+        );
+        case(
+            "checking package integrity...\n\
+             error: app: signature from \"A <a@b.test>\" is unknown trust\n\
+             :: File /run/racker/repo/app.pkg.tar is corrupted (invalid or corrupted package (PGP \
+             signature)).\nDo you want to delete it? [Y/n] \n\
+             error: failed to commit transaction (invalid or corrupted package (PGP signature))\n",
+            "the package repository's signature does not hold: app: signature from \"A <a@b.test>\" is \
+             unknown trust",
+        );
+        case(
+            "error: failed retrieving file 'test.db.sig' from m.test : The requested URL returned \
+             error: 404\nerror: failed to synchronize all databases (unexpected error)\n",
+            "the package repository's signature does not hold: failed retrieving file 'test.db.sig' \
+             from m.test : The requested URL returned error: 404",
+        );
+        case(
+            "error: failed retrieving file 'test.db' from m.test : Could not resolve host: m.test\n",
+            "cannot reach the package repository: failed retrieving file 'test.db' from m.test : \
+             Could not resolve host: m.test",
+        );
+        case(
+            "error: Partition / too full: 2049 blocks needed, 3 blocks free\n\
+             error: failed to commit transaction (not enough free disk space)\n",
+            "pacman failed: Partition / too full: 2049 blocks needed, 3 blocks free\n\
+             failed to commit transaction (not enough free disk space)",
+        );
+        case(
+            "error: failed to commit transaction (conflicting files)\n\
+             a: /usr/bin/b exists in filesystem (owned by c)\nErrors occurred\n",
+            "pacman failed: failed to commit transaction (conflicting files)\n\
+             a: /usr/bin/b exists in filesystem (owned by c)",
+        );
+        case("one\ntwo\n", "pacman failed: one\ntwo");
+    }
 }

@@ -167,3 +167,89 @@ fn failure(configuration: &Configuration, exchange: &Exchange) -> Result<Error> 
     let said = exchange.read("result/errors")?.unwrap_or_default();
     Ok(super::explain(&said))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::archive::tests::tarball;
+    use super::*;
+
+    const CONFIGURATION: &str = "[options]\nSigLevel = PackageRequired\nSigLevel = DatabaseOptional\n\
+                                 [x]\nServer = http://m.test/x/\n[lax]\nSigLevel = PackageOptional\n\
+                                 Server = http://m.test/lax\n";
+
+    fn entry(name: &str) -> Vec<u8> {
+        let text = format!(
+            "%FILENAME%\n{name}-1-1-any.pkg.tar.zst\n\n%NAME%\n{name}\n\n%VERSION%\n1-1\n\n\
+             %CSIZE%\n9\n\n%SHA256SUM%\n{:064}\n\n%ARCH%\nany\n\n",
+            0
+        );
+        tarball(&[(&format!("{name}-1-1/desc"), &text)])
+    }
+
+    fn answered(directory: &Path) -> Exchange {
+        let exchange = Exchange::new(directory);
+        let metadata = exchange.fresh("metadata").unwrap();
+        fs::create_dir(metadata.join("sync")).unwrap();
+        for (name, package) in [("x", "a"), ("lax", "b")] {
+            fs::write(metadata.join(format!("sync/{name}.db")), entry(package)).unwrap();
+        }
+        let result = exchange.fresh("result").unwrap();
+        fs::write(result.join("configuration"), CONFIGURATION).unwrap();
+        exchange
+    }
+
+    #[test]
+    fn a_solution_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let exchange = answered(directory.path());
+        let list = directory.path().join("result/list");
+        let request = Request::default();
+        let read = |text: &str, request: &Request| {
+            fs::write(&list, text).unwrap();
+            resolution(request, &exchange)
+        };
+        let solution = read(
+            "looking...\nracker x a 1-1\nracker racker-local mine 7\n",
+            &request,
+        );
+        let solution = solution.unwrap();
+        assert_eq!((solution.packages.len(), solution.date), (1, 100));
+        let found = &solution.packages[0];
+        assert_eq!(found.url, "http://m.test/x/a-1-1-any.pkg.tar.zst");
+        assert!(found.signed);
+        let lax = "racker lax b 1-1\n";
+        let error = read(lax, &request).unwrap_err();
+        assert!(matches!(error, Error::Untrusted { which } if which == "lax"));
+        let trusting = Request {
+            unsigned: true,
+            ..Request::default()
+        };
+        assert!(!read(lax, &trusting).unwrap().packages[0].signed);
+        for bad in ["racker x a 2-1\n", "racker y a 1-1\n", "racker x a\n"] {
+            let error = read(bad, &request).unwrap_err();
+            assert!(matches!(error, Error::Output { .. }), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let exchange = answered(directory.path());
+        let request = Request::default();
+        let result = |name: &str, text: &str| {
+            fs::write(directory.path().join("result").join(name), text).unwrap();
+            resolution(&request, &exchange).unwrap_err()
+        };
+        let error = result("errors", "error: target not found: c\n");
+        assert!(matches!(error, Error::UnknownPackage { name } if name == "c"));
+        let error = result("unknown", "version a 2*\n");
+        assert!(matches!(error, Error::UnknownVersion { version, .. } if version == "2*"));
+        let error = result("configuration", "[options]\n");
+        assert!(matches!(error, Error::UnknownVersion { .. }));
+        fs::remove_file(directory.path().join("result/unknown")).unwrap();
+        let error = resolution(&request, &exchange).unwrap_err();
+        assert!(matches!(error, Error::NoSources));
+    }
+}
