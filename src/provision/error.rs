@@ -109,7 +109,7 @@ pub enum Error {
         /// The manager.
         manager: Manager,
         /// What the step wants of it.
-        what: &'static str,
+        what: String,
     },
     /// The recipe names another package manager than the image has.
     #[error("the step is for {wanted}, but the image's package manager is {found}")]

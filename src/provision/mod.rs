@@ -17,6 +17,7 @@
 //! of the tree ([`detect`]) and never from the name of an image.
 //! [`normalise`] then takes out of the changed tree what differs between two equal runs.
 
+pub mod apk;
 pub mod apt;
 pub mod bootstrap;
 pub mod error;

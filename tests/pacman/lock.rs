@@ -107,7 +107,7 @@ fn a_step_that_asks_for_more_keeps_what_it_had() {
     // looked up by its place again.
     let asked = bench.mirror.files.asked(before);
     assert!(asked.iter().all(|it| !it.contains("test.db")), "{asked:?}");
-    let files = asked.iter().filter(|it| it.ends_with(".zst"));
+    let files = asked.iter().filter(|it| it.ends_with(".pkg.tar.zst"));
     assert_eq!(files.count(), 1, "{asked:?}");
 }
 

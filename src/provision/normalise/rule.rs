@@ -192,6 +192,18 @@ pub const RULES: &[Rule] = &[
         Action::Rewrite(pacman::keyring),
     ),
     tree(
+        "apk-log",
+        "removes /var/log/apk.log",
+        "it holds what was done, and when",
+        Action::Remove(leftovers::apk_log),
+    ),
+    tree(
+        "apk-cache",
+        "removes what apk downloaded into /var/cache/apk and /etc/apk/cache",
+        "it is the state of a mirror at some moment",
+        Action::Remove(leftovers::apk_cache),
+    ),
+    tree(
         "font-identifiers",
         "makes the identifiers of font directories (.uuid) out of their paths",
         "fontconfig 2.13 makes random ones and names its caches by them",

@@ -55,9 +55,9 @@ pub(super) fn job(request: &Request, exchange: &Exchange) -> Result<Job> {
 /// Refuses what pacman has no answer to.
 pub(super) fn validate(request: &Request) -> Result<()> {
     request.validate()?;
-    let unfit = |what| Error::Unfit {
+    let unfit = |what: &str| Error::Unfit {
         manager: crate::package::Manager::Pacman,
-        what,
+        what: what.to_owned(),
     };
     if request.recommends {
         return Err(unfit(
