@@ -181,7 +181,7 @@ impl Error {
                 "leave the version out, or end it in `*` to accept updates of it"
             }
             Error::Unreachable { .. } => {
-                "check the network, the proxy (`apt-config dump Acquire`) and the image's sources"
+                "check the network, the proxy (of apt: `apt-config dump Acquire`) and the image's sources"
             }
             Error::Untrusted { .. } => {
                 "sign it; or write `unsigned = true` in the step, if you know what is in it"
@@ -191,7 +191,10 @@ impl Error {
                 "check the clock; for a snapshot mirror set Acquire::Check-Valid-Until \"false\" \
                  in this host's apt configuration"
             }
-            Error::NoSources => "write /etc/apt/sources.list in an earlier step",
+            Error::NoSources => {
+                "write /etc/apt/sources.list (or /etc/pacman.conf, /etc/apk/repositories) in an \
+                 earlier step"
+            }
             Error::MissingTool { package, .. } => {
                 return vec![format!("apt-get install {package}")];
             }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::Bench;
+use super::mirror::Mirror;
 
 const APP: &str = "[[step]]\npacman = [\"app\"]\n";
 const MAKE: &str = "pacman-key --init; pacman-key --populate test";
@@ -49,4 +50,30 @@ fn a_keyring_is_no_part_of_an_image_and_made_at_boot() {
         "{}",
         output.report()
     );
+}
+
+#[test]
+fn a_key_that_has_expired_since() {
+    let bench = Bench::with(Mirror::with_key(Some(("20240101T000000", "1y"))));
+    bench.recipe(APP);
+    bench.racker(&["lock", "box.toml"]).success();
+    bench
+        .bake()
+        .code(100)
+        .one_message()
+        .says("signature does not hold");
+    // The lock is of a day on which it was good.
+    let lock: String = bench
+        .lock()
+        .lines()
+        .map(|line| match line.split_once(" = ") {
+            Some(("date", _)) => "date = 2024-06-01T00:00:00Z\n".to_owned(),
+            Some((name @ "source-date-epoch", _)) => format!("{name} = 1717200000\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    bench.kitchen.write("box.lock", &lock);
+    bench.bake().success();
+    let validated = "pacman -Qi app | grep Validated";
+    assert_eq!(bench.sh(validated), "Validated By    : Signature\n");
 }

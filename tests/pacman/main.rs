@@ -56,9 +56,13 @@ pub(crate) struct Bench {
 impl Bench {
     /// `app` needs `library` and is in the group `tools` with `extra`; all have version 1.
     pub(crate) fn new() -> Self {
+        Self::with(Mirror::new())
+    }
+
+    /// The same with an empty repository that is there already.
+    pub(crate) fn with(mirror: Mirror) -> Self {
         guest();
         let kitchen = Kitchen::with_quickstart();
-        let mirror = Mirror::new();
         let bench = Self { kitchen, mirror };
         bench.app("1");
         bench.library("1");

@@ -13,6 +13,8 @@ use super::support::{execute, names, temporary, tool};
 pub(crate) struct Mirror {
     directory: TempDir,
     pub(crate) files: Files,
+    /// When gpg believes to be, and how long its key is good.
+    then: Option<(&'static str, &'static str)>,
 }
 
 /// What a package is made of; its release is 1.
@@ -31,15 +33,29 @@ pub(crate) struct Pkg<'a> {
 impl Mirror {
     /// An empty repository with a key of its own.
     pub(crate) fn new() -> Self {
+        Self::with_key(None)
+    }
+
+    /// One whose key was good for some time: from when, and for how long, as gpg(1) has it.
+    pub(crate) fn with_key(then: Option<(&'static str, &'static str)>) -> Self {
         tool("repo-add", "pacman-package-manager");
         tool("bsdtar", "libarchive-tools");
         tool("gpg", "gnupg");
         let directory = temporary();
         let files = Files::serve(directory.path());
-        let mirror = Self { directory, files };
+        let mirror = Self {
+            directory,
+            files,
+            then,
+        };
         fs::create_dir_all(mirror.path("test")).unwrap();
         let key = ["--quick-generate-key", "packager@racker.test", "ed25519"];
-        execute(mirror.gpg().args(key).args(["sign", "never"]));
+        execute(
+            mirror
+                .gpg()
+                .args(key)
+                .args(["sign", then.map_or("never", |(_, long)| long)]),
+        );
         mirror
     }
 
@@ -61,6 +77,9 @@ impl Mirror {
             "--pinentry-mode=loopback",
             "--passphrase=",
         ]);
+        if let Some((when, _)) = self.then {
+            gpg.arg(format!("--faked-system-time={when}!"));
+        }
         gpg
     }
 

@@ -93,6 +93,8 @@ pub fn explain(output: &str) -> Error {
 /// A line less what marks it.
 fn plain(line: &str) -> &str {
     let line = line.trim();
+    // A question that nobody answers stands before what comes next.
+    let line = line.rsplit_once("/n] ").map_or(line, |(_, rest)| rest);
     let bare = line
         .strip_prefix("error: ")
         .or_else(|| line.strip_prefix(":: "));
@@ -131,8 +133,7 @@ mod tests {
             "checking package integrity...\n\
              error: app: signature from \"A <a@b.test>\" is unknown trust\n\
              :: File /run/racker/repo/app.pkg.tar is corrupted (invalid or corrupted package (PGP \
-             signature)).\nDo you want to delete it? [Y/n] \n\
-             error: failed to commit transaction (invalid or corrupted package (PGP signature))\n",
+             signature)).\nDo you want to delete it? [Y/n] error: failed to commit transaction (invalid or corrupted package (PGP signature))\n",
             "the package repository's signature does not hold: app: signature from \"A <a@b.test>\" is \
              unknown trust",
         );

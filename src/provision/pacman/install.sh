@@ -8,7 +8,19 @@ if [ -e "$database/sync" ]; then
     touch -r "$database/sync" "$sync"
 fi
 mkdir -p "$database/sync"
-[ ! -e "$x/install/signed" ] || keyring
+# A signature that held when the lock was made holds: a key may have expired since, and is looked at as
+# of then.
+if [ -e "$x/install/signed" ]; then
+    keyring
+    for signature in "$x"/repo/*.sig; do
+        if ! gpg --homedir "$keys" --batch --status-fd 1 --verify \
+            "$signature" "${signature%.sig}" 2>"$work/err" |
+            grep -Eq '^\[GNUPG:\] TRUST_(FULLY|ULTIMATE)'; then
+            keyring "$SOURCE_DATE_EPOCH"
+            break
+        fi
+    done
+fi
 {
     options "$database" | sed '/^XferCommand /d'
     printf 'CacheDir = %s/\n' "$x/repo"
