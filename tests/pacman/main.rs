@@ -5,6 +5,7 @@ mod install;
 mod keyring;
 mod lock;
 mod mirror;
+mod seven;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampered;
@@ -47,6 +48,24 @@ fn guest() -> &'static Path {
     })
 }
 
+fn app(version: &str) -> Pkg<'_> {
+    Pkg {
+        name: "app",
+        version,
+        fields: "depend = library\ngroup = tools\noptdepend = extra: more of it\n",
+        install: "post_install() {\n  echo configured > /usr/share/app/state\n}\n",
+        ..Pkg::default()
+    }
+}
+
+fn library(version: &str) -> Pkg<'_> {
+    Pkg {
+        name: "library",
+        version,
+        ..Pkg::default()
+    }
+}
+
 /// A recipe's directory and a repository that the recipe takes its packages from.
 pub(crate) struct Bench {
     pub(crate) kitchen: Kitchen,
@@ -64,15 +83,7 @@ impl Bench {
         guest();
         let kitchen = Kitchen::with_quickstart();
         let bench = Self { kitchen, mirror };
-        bench.app("1");
-        bench.library("1");
-        bench.mirror.add(&Pkg {
-            name: "extra",
-            version: "1",
-            fields: "group = tools\n",
-            ..Pkg::default()
-        });
-        bench.mirror.publish();
+        Self::fill(&bench.mirror);
         // Debian has what pacman-key is written with in a package of many more dependencies.
         let util = tool("makepkg", "makepkg").with_file_name("../share/makepkg/util");
         for name in support::names(&util) {
@@ -89,22 +100,25 @@ impl Bench {
         bench
     }
 
-    pub(crate) fn app(&self, version: &str) {
-        self.mirror.add(&Pkg {
-            name: "app",
-            version,
-            fields: "depend = library\ngroup = tools\noptdepend = extra: more of it\n",
-            install: "post_install() {\n  echo configured > /usr/share/app/state\n}\n",
+    /// Puts the three packages into a repository.
+    pub(crate) fn fill(mirror: &Mirror) {
+        mirror.add(&app("1"));
+        mirror.add(&library("1"));
+        mirror.add(&Pkg {
+            name: "extra",
+            version: "1",
+            fields: "group = tools\n",
             ..Pkg::default()
         });
+        mirror.publish();
+    }
+
+    pub(crate) fn app(&self, version: &str) {
+        self.mirror.add(&app(version));
     }
 
     pub(crate) fn library(&self, version: &str) {
-        self.mirror.add(&Pkg {
-            name: "library",
-            version,
-            ..Pkg::default()
-        });
+        self.mirror.add(&library(version));
     }
 
     /// Sets what the image has as `pacman.conf`.

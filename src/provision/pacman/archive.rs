@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 /// Entries of an archive that are looked at.
 const ENTRIES: usize = 1 << 20;
 /// Unpacked bytes of an archive that are read.
-const BYTES: u64 = 8 << 30;
+const BYTES: u64 = 512 << 20;
 /// Memory that an xz stream may ask for (`xz -9` needs 65 MiB).
 const XZ_MEMORY: u64 = 100 << 20;
 
