@@ -19,6 +19,7 @@
 
 pub mod apk;
 pub mod apt;
+pub mod archives;
 pub mod bootstrap;
 pub mod error;
 pub mod exchange;

@@ -9,15 +9,17 @@ use super::Error;
 use super::step::Step;
 use crate::oci::Download;
 use crate::package::Package;
+use crate::provision::archives::elsewhere;
 use crate::provision::{self, Found, Identity, PackageManager};
 
-/// Pins the packages of a solution. What a lock had already of the very same file is `known`: a
-/// mirror may have nothing but newer ones by now.
+/// Pins the packages of a solution; other `archives` of the image are asked for what its own has not.
+/// What a lock had already of the very same file is `known`: nobody may have it by now.
 pub(super) fn settle(
     step: &Step<'_>,
     manager: &dyn PackageManager,
     found: &[Found],
     known: &[&Package],
+    archives: &[String],
 ) -> Result<Vec<Package>, Error> {
     let known: Vec<Option<&Package>> = found
         .iter()
@@ -31,14 +33,14 @@ pub(super) fn settle(
     let all = || found.iter().zip(&known);
     let own = all()
         .filter(|(it, known)| matches!(it.identity, Identity::Own(_)) && known.is_none())
-        .map(|(it, _)| download(&it.url, Some(it.size)));
+        .map(|(it, _)| download(&it.url, Some(it.size), archives));
     let mut files = step.shop.fetch(&own.collect::<Vec<_>>())?.into_iter();
     let signature = |known: Option<&Package>| known.and_then(|it| it.signature);
     let unsigned: Vec<&Found> = all()
         .filter(|(it, known)| it.signed && signature(**known).is_none())
         .map(|(it, _)| it)
         .collect();
-    let mut signatures = signatures(step, &unsigned)?.into_iter();
+    let mut signatures = signatures(step, &unsigned, archives)?.into_iter();
     let missing = || Error::Offline("a package".into());
 
     let mut packages = Vec::with_capacity(found.len());
@@ -89,10 +91,14 @@ fn same(step: &Step<'_>, manager: &dyn PackageManager, found: &Found, known: &Pa
 }
 
 /// Fetches the detached signatures of packages.
-fn signatures(step: &Step<'_>, found: &[&Found]) -> Result<Vec<Digest>, Error> {
+fn signatures(
+    step: &Step<'_>,
+    found: &[&Found],
+    archives: &[String],
+) -> Result<Vec<Digest>, Error> {
     let list: Vec<Download> = found
         .iter()
-        .map(|it| download(&format!("{}.sig", it.url), None))
+        .map(|it| download(&format!("{}.sig", it.url), None, archives))
         .collect();
     if step.shop.settings.offline {
         return step.shop.fetch(&list);
@@ -105,10 +111,11 @@ fn signatures(step: &Step<'_>, found: &[&Found]) -> Result<Vec<Digest>, Error> {
     })
 }
 
-fn download(url: &str, size: Option<u64>) -> Download {
+fn download(url: &str, size: Option<u64>, archives: &[String]) -> Download {
     Download {
         url: url.to_owned(),
         mirrors: Vec::new(),
+        others: elsewhere(url, archives),
         digest: None,
         size,
     }

@@ -55,13 +55,27 @@ fn a_package_that_is_cut_off_or_gone() {
     let output = bench.bake().says("package app 1-1");
     assert!(matches!(output.code, Some(1 | 102)), "{}", output.report());
     nothing_is_left(&bench, &output);
-    fs::remove_file(bench.mirror.path("test/app-1-1-any.pkg.tar.zst")).unwrap();
+    let path = bench.mirror.path("test/app-1-1-any.pkg.tar.zst");
+    let bytes = fs::read(&path).unwrap();
+    fs::remove_file(path).unwrap();
     let output = bench
         .bake()
         .code(1)
         .says("package app 1-1")
         .says("racker lock RECIPE --update app");
     nothing_is_left(&bench, &output);
+    // Another server of the repository still has it.
+    let spare = bench.mirror.path("spare/test");
+    fs::create_dir_all(&spare).unwrap();
+    let name = "app-1-1-any.pkg.tar.zst";
+    fs::write(spare.join(name), bytes).unwrap();
+    let servers = format!(
+        "{0}Server = {1}/spare/$repo\n",
+        bench.mirror.section(),
+        bench.mirror.files.url
+    );
+    bench.configure("SigLevel = Required DatabaseOptional", &servers);
+    bench.bake().success();
 }
 
 #[test]

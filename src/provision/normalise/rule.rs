@@ -137,12 +137,15 @@ pub const RULES: &[Rule] = &[
             "the order of sets is random there, and written into the bytecode",
         )
     },
-    tree(
-        "package-logs",
-        "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,apt/*}",
-        "every line of them has a time",
-        Action::Remove(leftovers::package_logs),
-    ),
+    Rule {
+        version: 2,
+        ..tree(
+            "package-logs",
+            "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,fontconfig.log,apt/*}",
+            "their lines have times, or the order of a directory",
+            Action::Remove(leftovers::package_logs),
+        )
+    },
     tree(
         "ldconfig-cache",
         "removes /var/cache/ldconfig/aux-cache",
