@@ -17,9 +17,9 @@ use std::sync::OnceLock;
 use mirror::{Mirror, Pkg};
 use support::{Kitchen, Output, temporary, tool};
 
-/// What the guest has besides quickstart. Keys of Debian's are none of pacman's.
+/// What the guest has besides quickstart. Keys and archives of Debian's are none of pacman's.
 const GUEST: &str = "[[step]]\napt = [\"pacman-package-manager\", \"gnupg\"]\n\
-                     [[step]]\nrun = \"rm /usr/share/keyrings/*\"\n";
+                     [[step]]\nrun = \"rm -r /usr/share/keyrings/* /etc/apt/sources.list*\"\n";
 
 /// Where the keys are that packages bring, below a recipe's directory.
 pub(crate) const KEYS: &str = "root/usr/share/keyrings";

@@ -55,6 +55,7 @@ fn a_package_that_is_cut_off_or_gone() {
     let output = bench.bake().says("package app 1-1");
     assert!(matches!(output.code, Some(1 | 102)), "{}", output.report());
     nothing_is_left(&bench, &output);
+    bench.mirror.files.truncate("nothing any more");
     let path = bench.mirror.path("test/app-1-1-any.pkg.tar.zst");
     let bytes = fs::read(&path).unwrap();
     fs::remove_file(path).unwrap();
