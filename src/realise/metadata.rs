@@ -50,14 +50,26 @@ impl Keeper {
 
     /// Waits until everything is kept.
     pub(super) fn finish(self) -> Result<(), Error> {
-        let all = self.0.into_inner();
-        for thread in all.unwrap_or_else(PoisonError::into_inner) {
+        for thread in self.take() {
             match thread.join() {
                 Ok(result) => result?,
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
         Ok(())
+    }
+
+    fn take(&self) -> Vec<JoinHandle<Result<(), Error>>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A bake that fails leaves nothing half kept behind.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        for thread in self.take() {
+            let _ = thread.join();
+        }
     }
 }
 
