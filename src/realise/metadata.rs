@@ -60,12 +60,13 @@ impl Keeper {
     }
 
     fn take(&self) -> Vec<JoinHandle<Result<(), Error>>> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut all)
     }
 }
 
-/// A bake that fails leaves nothing half kept behind.
 impl Drop for Keeper {
+    /// After a failure too nothing half-written is left behind.
     fn drop(&mut self) {
         for thread in self.take() {
             let _ = thread.join();
