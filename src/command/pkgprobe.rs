@@ -11,6 +11,7 @@ use super::bake::{read_lock, take_turn, write_lock};
 use super::{Context, failed};
 use crate::failure::{CHECK_FAILED, FAILED, Failure, USAGE};
 use crate::installed::Installed;
+use crate::plan::lock::Lock;
 use crate::probe::{self, Address, Check, Limits, Probed, unit_name};
 use crate::realise::{self, Workshop};
 use crate::ui::{Bars, ProbeFormat};
@@ -242,7 +243,7 @@ fn with_packages(
     let _turn = take_turn(shop.store, &path);
     let before = read_lock(&path)?;
     let mut lock = if update {
-        Default::default()
+        Lock::default()
     } else {
         before.clone()
     };
