@@ -6,7 +6,7 @@
 pub const ALWAYS: [&str; 1] = ["overlay-attributes"];
 
 /// Every name, in the order in which the rules are applied.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 26] = [
     "mtime-clamp",
     "overlay-attributes",
     "python-bytecode",
@@ -14,6 +14,13 @@ pub const NAMES: [&str; 19] = [
     "ldconfig-cache",
     "apt-cache",
     "apt-lists",
+    "pacman-log",
+    "pacman-cache",
+    "pacman-databases",
+    "pacman-install-dates",
+    "pacman-keyring",
+    "apk-log",
+    "apk-cache",
     "font-identifiers",
     "man-index",
     "home-caches",

@@ -176,13 +176,23 @@ fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
         // it is in another layer, so the order shows nowhere.
         lowerdir.insert(0, skeleton.display().to_string());
     }
-    let mut lowerdir = lowerdir.join(":");
+    let mut joined = lowerdir.join(":");
     if let Some(objects) = &lowers.objects {
-        lowerdir.push_str(&format!("::{}", objects.display()));
+        joined.push_str(&format!("::{}", objects.display()));
     }
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "source", "racker")?;
-    fsconfig_set_string(&context, "lowerdir", &lowerdir)?;
+    if joined.len() <= VALUE_LIMIT {
+        fsconfig_set_string(&context, "lowerdir", &joined)?;
+    } else {
+        // One by one, as kernels from 6.8 on take them.
+        for layer in &lowerdir {
+            fsconfig_set_string(&context, "lowerdir+", layer)?;
+        }
+        if let Some(objects) = &lowers.objects {
+            fsconfig_set_string(&context, "datadir+", objects.as_path())?;
+        }
+    }
     fsconfig_set_string(&context, "upperdir", &upper)?;
     fsconfig_set_string(&context, "workdir", &work)?;
     if layout.volatile {
@@ -196,6 +206,9 @@ fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
     )?;
     place(mount, layout.directory.join("root"))
 }
+
+/// Bytes of a value that `fsconfig(2)` takes.
+const VALUE_LIMIT: usize = 255;
 
 /// What nspawn wants in a root: it refuses one without `/usr`, and would make the others itself,
 /// in the upper.

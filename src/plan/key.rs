@@ -21,7 +21,7 @@
 //! | `manager` | packages | as the lock says, else the recipe |
 //! | `install`, `remove`, `recommends`, `debconf` | packages | as the recipe says, names sorted |
 //! | `files` | packages | BLAKE3 of each package file that the recipe names |
-//! | `packages` | bootstrap, packages | the lock's `name:arch` to version and sha256 |
+//! | `packages` | bootstrap, packages | the lock's `name:arch` to version and sha256, and whether it is signed |
 //! | `script`, `workdir`, `user` | run | as the recipe says |
 //! | `secrets`, `cache` | run | ids and paths, sorted |
 //! | `from`, `to`, `owner` | copy | as the recipe says |
@@ -226,10 +226,12 @@ fn locked(packages: &[Package]) -> Value {
             name = format!("{name}={}", package.version);
         }
         let sha256 = package.sha256.to_string();
-        entries.insert(
-            name,
-            json!({ "version": package.version, "sha256": sha256 }),
-        );
+        let mut entry = json!({ "version": package.version, "sha256": sha256 });
+        // The image's database says whether a signature was checked.
+        if package.signature.is_some() {
+            entry["signed"] = true.into();
+        }
+        entries.insert(name, entry);
     }
     Value::Object(entries)
 }

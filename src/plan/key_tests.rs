@@ -226,6 +226,7 @@ fn locked_packages_enter_without_their_place() {
         differs version = "2".to_owned();
         differs arch = "all".to_owned();
         differs sha256 = sha(9);
+        differs signature = Some(sha(8));
         same url = "https://other.example/x".to_owned();
         same size = 11;
     );

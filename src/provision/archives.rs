@@ -10,9 +10,10 @@
 /// Files that name archives, and directories of such files, below the root. Sources:
 /// `sources.list(5)`, `apt-transport-mirror(1)`, `dnf.conf(5)`, `zypper(8)`, `pacman.conf(5)`,
 /// `apk-repositories(5)`.
-pub const FILES: [&str; 4] = [
+pub const FILES: [&str; 5] = [
     "etc/apt/sources.list",
     "etc/apt/mirrors.list",
+    "etc/pacman.conf",
     "etc/pacman.d/mirrorlist",
     "etc/apk/repositories",
 ];

@@ -103,6 +103,14 @@ pub enum Error {
         /// The manager found.
         manager: Manager,
     },
+    /// A package manager that has nothing of the kind.
+    #[error("{manager} has no {what}")]
+    Unfit {
+        /// The manager.
+        manager: Manager,
+        /// What the step wants of it.
+        what: String,
+    },
     /// The recipe names another package manager than the image has.
     #[error("the step is for {wanted}, but the image's package manager is {found}")]
     WrongManager {
@@ -173,7 +181,7 @@ impl Error {
                 "leave the version out, or end it in `*` to accept updates of it"
             }
             Error::Unreachable { .. } => {
-                "check the network, the proxy (`apt-config dump Acquire`) and the image's sources"
+                "check the network, the proxy (of apt: `apt-config dump Acquire`) and the image's sources"
             }
             Error::Untrusted { .. } => {
                 "sign it; or write `unsigned = true` in the step, if you know what is in it"
@@ -183,7 +191,10 @@ impl Error {
                 "check the clock; for a snapshot mirror set Acquire::Check-Valid-Until \"false\" \
                  in this host's apt configuration"
             }
-            Error::NoSources => "write /etc/apt/sources.list in an earlier step",
+            Error::NoSources => {
+                "write /etc/apt/sources.list (or /etc/pacman.conf, /etc/apk/repositories) in an \
+                 earlier step"
+            }
             Error::MissingTool { package, .. } => {
                 return vec![format!("apt-get install {package}")];
             }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
+use super::apk::Apk;
 use super::apt::{Apt, Settings};
+use super::pacman::Pacman;
 use super::{Error, Exchange, Fetched, Job, Request, Resolution, Result};
 use crate::package::Manager;
 
@@ -94,6 +96,8 @@ pub fn implementation(manager: Manager, settings: &Settings) -> Result<Box<dyn P
         Manager::Apt => Ok(Box::new(Apt {
             settings: settings.clone(),
         })),
+        Manager::Apk => Ok(Box::new(Apk)),
+        Manager::Pacman => Ok(Box::new(Pacman)),
         _ => Err(Error::Unsupported { manager }),
     }
 }

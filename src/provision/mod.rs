@@ -17,6 +17,7 @@
 //! of the tree ([`detect`]) and never from the name of an image.
 //! [`normalise`] then takes out of the changed tree what differs between two equal runs.
 
+pub mod apk;
 pub mod apt;
 pub mod archives;
 pub mod bootstrap;
@@ -26,6 +27,7 @@ pub mod job;
 pub mod manager;
 pub mod normalise;
 pub mod package;
+pub mod pacman;
 pub mod request;
 pub mod units;
 

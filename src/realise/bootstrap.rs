@@ -59,6 +59,7 @@ pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
         &resolved.resolution,
         String::new(),
         Some(resolved.sources),
+        &[],
     )?;
     renew(step, lock).map(drop)
 }

@@ -1,6 +1,6 @@
 //! Package steps: resolve, fetch, install.
 
-use racker_store::{Content, NodeRef, Tree, TreeId};
+use racker_store::{Content, NodeRef, ObjectId, Tree, TreeId};
 
 use super::guest::{Guest, with_guest};
 use super::outcome::{excluded, failed, finish};
@@ -33,12 +33,12 @@ pub(super) fn renew(step: &Step<'_>, parent: &Parent, lock: &mut Lock) -> Result
     let Action::Step(RecipeStep::Packages(packages)) = &step.planned.action else {
         return Ok(false);
     };
-    let set = package_set(&parent.tree);
+    let manager = manager(step, packages, &parent.tree)?;
+    let set = package_set(&parent.tree, manager.manager());
     let Some(stale) = stale(step, lock, Some(&set))? else {
         return Ok(false);
     };
     refuse_when_locked(step, stale)?;
-    let manager = manager(step, packages, &parent.tree)?;
     let mut request = request(packages, step)?;
     request.hold = held(step, || archives::of(step.shop.store, &parent.tree))?;
     step.shop.reporter.event(Event::Message(&format!(
@@ -49,7 +49,16 @@ pub(super) fn renew(step: &Step<'_>, parent: &Parent, lock: &mut Lock) -> Result
     let resolution = with_guest(step.shop, parent.id, |guest| {
         resolve(step, guest, manager.as_ref(), &request, known)
     })?;
-    pin_resolution(step, lock, manager.as_ref(), &resolution, set, None)?;
+    let archives = archives::of(step.shop.store, &parent.tree);
+    pin_resolution(
+        step,
+        lock,
+        manager.as_ref(),
+        &resolution,
+        set,
+        None,
+        &archives,
+    )?;
     Ok(true)
 }
 
@@ -111,8 +120,15 @@ pub(super) fn pin_resolution(
     resolution: &Resolution,
     parent: String,
     sources: Option<String>,
+    archives: &[String],
 ) -> Result<(), Error> {
-    let packages = settle::settle(step, manager, &resolution.packages)?;
+    let before = step.options.update.iter().map(|update| &update.before);
+    let known: Vec<&Package> = before
+        .chain([&*lock])
+        .flat_map(Lock::sections)
+        .flat_map(|section| &section.packages)
+        .collect();
+    let packages = settle::settle(step, manager, &resolution.packages, &known, archives)?;
     lock.set_section(Section {
         step: step.planned.id.clone(),
         platform: step.platform.to_owned(),
@@ -244,24 +260,47 @@ fn request(packages: &PackagesStep, step: &Step<'_>) -> Result<Request, Error> {
 }
 
 /// A digest of what is installed: that of the package manager's own database.
-fn package_set(tree: &Tree) -> String {
-    let databases: [&[u8]; 5] = [
-        b"var/lib/dpkg/status",
-        b"var/lib/rpm/rpmdb.sqlite",
-        b"usr/lib/sysimage/rpm/rpmdb.sqlite",
-        b"lib/apk/db/installed",
-        b"usr/lib/apk/db/installed",
-    ];
-    databases
-        .iter()
-        .find_map(|path| match tree.get(path)? {
-            NodeRef::Inode(_, inode) => match &inode.content {
-                Content::File { object, .. } => {
-                    Some(object.map_or_else(String::new, |o| o.to_string()))
-                }
-                _ => None,
-            },
-            NodeRef::Directory(_) => None,
-        })
-        .unwrap_or_default()
+fn package_set(tree: &Tree, manager: Manager) -> String {
+    if manager == Manager::Pacman {
+        return directory_set(tree, b"var/lib/pacman/local");
+    }
+    let databases: &[&[u8]] = match manager {
+        Manager::Apt => &[b"var/lib/dpkg/status"],
+        Manager::Apk => &[b"lib/apk/db/installed", b"usr/lib/apk/db/installed"],
+        _ => &[
+            b"var/lib/rpm/rpmdb.sqlite",
+            b"usr/lib/sysimage/rpm/rpmdb.sqlite",
+        ],
+    };
+    let object = databases.iter().find_map(|path| object(tree.get(path)));
+    object.map_or_else(String::new, |object| object.to_string())
+}
+
+/// What a regular file holds, if anything.
+fn object(node: Option<NodeRef<'_>>) -> Option<ObjectId> {
+    match node? {
+        NodeRef::Inode(_, inode) => match inode.content {
+            Content::File { object, .. } => object,
+            _ => None,
+        },
+        NodeRef::Directory(_) => None,
+    }
+}
+
+/// A digest of a database that is a directory with one for each package; nothing where there is
+/// none.
+fn directory_set(tree: &Tree, root: &[u8]) -> String {
+    let Some(NodeRef::Directory(directory)) = tree.get(root) else {
+        return String::new();
+    };
+    let mut hasher = blake3::Hasher::new();
+    for name in directory.entries.keys() {
+        let description = [root, name, b"desc"].join(&b'/');
+        if let Some(object) = object(tree.get(&description)) {
+            hasher
+                .update(name)
+                .update(format!(" {object}\n").as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().to_string()
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -13,7 +12,7 @@ use std::thread;
 pub(crate) struct Files {
     /// Such as `http://127.0.0.1:4000`.
     pub(crate) url: String,
-    requests: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<String>>>,
     truncated: Arc<Mutex<Option<String>>>,
 }
 
@@ -38,7 +37,12 @@ impl Files {
 
     /// How many files were asked for so far.
     pub(crate) fn requests(&self) -> usize {
-        self.requests.load(Ordering::Relaxed)
+        self.requests.lock().unwrap().len()
+    }
+
+    /// The paths of the files that were asked for after the first `count` ones.
+    pub(crate) fn asked(&self, count: usize) -> Vec<String> {
+        self.requests.lock().unwrap()[count..].to_vec()
     }
 
     /// Breaks off in the middle of every file whose path ends like this.
@@ -58,13 +62,13 @@ impl Files {
             while reader.read_line(&mut line).ok()? > 2 {
                 line.clear();
             }
-            self.requests.fetch_add(1, Ordering::Relaxed);
             let path = request
                 .split(' ')
                 .nth(1)?
                 .trim_start_matches('/')
                 .to_owned();
             let path = decode(&path);
+            self.requests.lock().unwrap().push(path.clone());
             let path = Path::new(&path);
             let inside = path
                 .components()

@@ -467,14 +467,15 @@ pub(crate) fn shared_lock() -> PathBuf {
     scratch().join("quickstart.lock")
 }
 
-/// Bakes a recipe on top of quickstart into the shared store; `name` must be its alone.
+/// Bakes a recipe on top of quickstart into the shared store; `name` must be its alone. Gives the
+/// path of its lock.
 #[track_caller]
-pub(crate) fn bake_on_quickstart(name: &str, rest: &str) {
+pub(crate) fn bake_on_quickstart(name: &str, rest: &str) -> PathBuf {
     let racker = shared();
     let directory = temporary();
     let base = repository().join("recipes/quickstart.toml");
     let recipe = directory.path().join(format!("{name}.toml"));
-    let lock = directory.path().join("recipe.lock");
+    let lock = scratch().join(format!("{name}.lock"));
     fs::write(&recipe, format!("from = \"{}\"\n{rest}", base.display())).unwrap();
     fs::copy(shared_lock(), &lock).unwrap();
     racker
@@ -485,6 +486,7 @@ pub(crate) fn bake_on_quickstart(name: &str, rest: &str) {
             lock.to_str().unwrap(),
         ])
         .success();
+    lock
 }
 
 /// Copies a store; what never changes is linked.

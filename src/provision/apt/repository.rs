@@ -169,7 +169,7 @@ pub(super) fn field<'a>(control: &'a str, wanted: &str) -> Option<&'a str> {
 }
 
 /// Size and SHA-256 of a file.
-pub(super) fn measure(path: &Path) -> std::io::Result<(u64, Digest)> {
+pub(crate) fn measure(path: &Path) -> std::io::Result<(u64, Digest)> {
     let mut file = fs::File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 << 10];

@@ -342,6 +342,26 @@ mod tests {
     }
 
     #[test]
+    fn the_keyring_of_pacman_goes_as_a_whole() {
+        let (mut base, bodies) = (Tree::default(), Memory::default());
+        file(&mut base, "etc/pacman.d/gnupg/pubring.gpg", 1);
+        file(&mut base, "etc/pacman.d/gnupg/gpg.conf", 1);
+        let mut tree = base.clone();
+        assert!(run(&base, &mut tree, &[]).is_empty());
+        file(&mut tree, "etc/pacman.d/gnupg/pubring.gpg", 2);
+        file(&mut tree, "usr/lib/systemd/systemd", 2);
+        let desc = "var/lib/pacman/local/a-1-1/desc";
+        text(&mut tree, desc, &bodies, "%INSTALLDATE%\n1764011592\n\n");
+        let applied = run_with(&base, &mut tree, &[], &bodies);
+        assert_eq!(applied["pacman-install-dates"], desc);
+        assert!(applied["pacman-keyring"].ends_with("racker-pacman-key.service"));
+        assert!(tree.get(b"etc/pacman.d/gnupg").is_none());
+        assert!(tree.get(b"etc/pacman.d").is_some());
+        let copy = tree.clone();
+        assert_eq!(run_with(&copy, &mut tree, &[], &bodies), BTreeMap::new());
+    }
+
+    #[test]
     fn rules_are_switched_off_by_name() {
         let base = Tree::default();
         let mut tree = Tree::default();

@@ -32,6 +32,16 @@ pub(super) fn apt_lists(context: &mut Context<'_>) {
     context.remove_in("var/lib/apt/periodic", |_| true);
 }
 
+pub(super) fn apk_log(context: &mut Context<'_>) {
+    context.remove("var/log/apk.log");
+}
+
+pub(super) fn apk_cache(context: &mut Context<'_>) {
+    for directory in ["var/cache/apk", "etc/apk/cache"] {
+        context.remove_in(directory, |_| true);
+    }
+}
+
 pub(super) fn home_caches(context: &mut Context<'_>) {
     for path in [".cache", ".wget-hsts", ".npm/_logs", ".npm/_cacache"] {
         context.remove(&format!("root/{path}"));

@@ -19,6 +19,7 @@ mod databases;
 mod identity;
 mod leftovers;
 mod likely;
+mod pacman;
 mod rule;
 
 pub use apply::{Applied, finish, key, normalise, spared};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::context::Context;
-use super::{boot, caches, databases, identity, leftovers};
+use super::{boot, caches, databases, identity, leftovers, pacman};
 use crate::provision::Result;
 
 /// One rule of the normaliser.
@@ -163,6 +163,48 @@ pub const RULES: &[Rule] = &[
         "removes what apt downloaded into /var/lib/apt/lists, and /var/lib/apt/periodic",
         "it is the state of a mirror at some moment",
         Action::Remove(leftovers::apt_lists),
+    ),
+    tree(
+        "pacman-log",
+        "removes /var/log/pacman.log",
+        "every line of it has a time",
+        Action::Remove(pacman::log),
+    ),
+    tree(
+        "pacman-cache",
+        "removes what pacman downloaded into /var/cache/pacman/pkg",
+        "package files are installed already",
+        Action::Remove(pacman::cache),
+    ),
+    tree(
+        "pacman-databases",
+        "removes what pacman downloaded into /var/lib/pacman/sync",
+        "it is the state of a mirror at some moment",
+        Action::Remove(pacman::databases),
+    ),
+    tree(
+        "pacman-install-dates",
+        "writes the epoch as time of installation into /var/lib/pacman/local/*/desc",
+        "pacman writes the time of the build",
+        Action::Rewrite(pacman::install_dates),
+    ),
+    tree(
+        "pacman-keyring",
+        "removes /etc/pacman.d/gnupg; racker-pacman-key.service makes it at boot",
+        "its master key is random, and must not be shared by all users of an image",
+        Action::Rewrite(pacman::keyring),
+    ),
+    tree(
+        "apk-log",
+        "removes /var/log/apk.log",
+        "it holds what was done, and when",
+        Action::Remove(leftovers::apk_log),
+    ),
+    tree(
+        "apk-cache",
+        "removes what apk downloaded into /var/cache/apk and /etc/apk/cache",
+        "it is the state of a mirror at some moment",
+        Action::Remove(leftovers::apk_cache),
     ),
     tree(
         "font-identifiers",
