@@ -97,6 +97,20 @@ pub enum Error {
     /// The tree has no package manager.
     #[error("the image has no package manager that is known (apt, dnf, zypper, pacman, apk)")]
     NoManager,
+    /// A solution that switches on streams of modules, which a later installation could not.
+    #[error("the packages come from streams of modules that are not enabled: {streams}")]
+    Modules {
+        /// Names and streams.
+        streams: String,
+    },
+    /// A package manager of a kind that is not supported.
+    #[error("the image's {program} is of a kind that is not supported: {details}")]
+    UnsupportedKind {
+        /// The program.
+        program: &'static str,
+        /// What it is.
+        details: String,
+    },
     /// A package manager that is known but not supported.
     #[error("the image's package manager is {manager}, which is not supported yet")]
     Unsupported {
@@ -182,6 +196,9 @@ impl Error {
             Error::Expired { .. } => {
                 "check the clock; for a snapshot mirror set Acquire::Check-Valid-Until \"false\" \
                  in this host's apt configuration"
+            }
+            Error::Modules { .. } => {
+                "enable them in an earlier step; a copied /etc/dnf/modules.d/NAME.module does"
             }
             Error::NoSources => "write /etc/apt/sources.list in an earlier step",
             Error::MissingTool { package, .. } => {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::apt::{Apt, Settings};
+use super::dnf::Dnf;
 use super::{Error, Exchange, Fetched, Job, Request, Resolution, Result};
 use crate::package::Manager;
 
@@ -94,6 +95,7 @@ pub fn implementation(manager: Manager, settings: &Settings) -> Result<Box<dyn P
         Manager::Apt => Ok(Box::new(Apt {
             settings: settings.clone(),
         })),
+        Manager::Dnf => Ok(Box::new(Dnf)),
         _ => Err(Error::Unsupported { manager }),
     }
 }

@@ -19,6 +19,7 @@
 
 pub mod apt;
 pub mod bootstrap;
+pub mod dnf;
 pub mod error;
 pub mod exchange;
 pub mod job;
@@ -26,6 +27,7 @@ pub mod manager;
 pub mod normalise;
 pub mod package;
 pub mod request;
+mod rpmmd;
 pub mod units;
 
 pub use error::Error;

@@ -1,0 +1,67 @@
+//! What the script says when it fails, and what dnf's complaints mean.
+
+use crate::provision::Error;
+
+/// How many lines of unexplained output go into an error.
+const LAST_LINES: usize = 10;
+
+/// Turns what a failed job said into an error. The script's last word is `racker: KIND: DETAILS`.
+pub(super) fn explain(output: &str) -> Error {
+    let said: Vec<&str> = output.lines().map(str::trim_end).collect();
+    let word = said
+        .iter()
+        .rev()
+        .find_map(|line| line.strip_prefix("racker: ")?.split_once(": "));
+    let failed = |details: String| Error::Failed {
+        tool: "dnf",
+        details,
+    };
+    let Some((kind, details)) = word else {
+        let last = &said[said.len().saturating_sub(LAST_LINES)..];
+        return failed(last.join("\n"));
+    };
+    let details = details.to_owned();
+    match kind {
+        "unknown" => Error::UnknownPackage { name: details },
+        "version" => {
+            let (name, version) = details.split_once('\t').unwrap_or((&details, ""));
+            Error::UnknownVersion {
+                name: name.to_owned(),
+                version: version.to_owned(),
+            }
+        }
+        "unsatisfiable" => Error::Unsatisfiable { details },
+        "unreachable" => Error::Unreachable { details },
+        "signature" => Error::Unsigned { details },
+        "untrusted" => Error::Untrusted { which: details },
+        "sources" => Error::NoSources,
+        "modules" => Error::Modules { streams: details },
+        "unsupported" => Error::UnsupportedKind {
+            program: "dnf",
+            details,
+        },
+        _ => failed(details),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_is_understood() {
+        let case = |output: &str, expected: &str| {
+            assert_eq!(explain(output).to_string(), expected, "{output}");
+        };
+        case("x\nracker: unknown: nosuch\n", "unknown package `nosuch`");
+        case(
+            "racker: version: app\t9*\n",
+            "package `app` has no version `9*`",
+        );
+        case(
+            "racker: unsatisfiable: Problem: nothing provides x\n",
+            "the packages cannot be installed together: Problem: nothing provides x",
+        );
+        case("one\ntwo\n", "dnf failed: one\ntwo");
+    }
+}
