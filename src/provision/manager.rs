@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::apt::{Apt, Settings};
 use super::dnf::Dnf;
+use super::zypper::Zypper;
 use super::{Error, Exchange, Fetched, Job, Request, Resolution, Result};
 use crate::package::Manager;
 
@@ -96,6 +97,7 @@ pub fn implementation(manager: Manager, settings: &Settings) -> Result<Box<dyn P
             settings: settings.clone(),
         })),
         Manager::Dnf => Ok(Box::new(Dnf)),
+        Manager::Zypper => Ok(Box::new(Zypper)),
         _ => Err(Error::Unsupported { manager }),
     }
 }

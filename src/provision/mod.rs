@@ -29,6 +29,7 @@ pub mod package;
 pub mod request;
 mod rpmmd;
 pub mod units;
+pub mod zypper;
 
 pub use error::Error;
 pub use exchange::Exchange;

@@ -50,12 +50,7 @@ impl PackageManager for Dnf {
     }
 
     fn known(&self, exchange: &Exchange) -> Result<Resolution> {
-        let kept = Kept::read(exchange)?;
-        Ok(Resolution {
-            packages: kept.packages(exchange)?,
-            date: kept.date().unwrap_or_default(),
-            metadata: kept.digest(),
-        })
+        Kept::read(exchange)?.everything(exchange)
     }
 
     fn identity(&self, file: &Path) -> Result<String> {

@@ -2,7 +2,9 @@
 
 use super::{explain, write};
 use crate::provision::job::{environment, shell};
-use crate::provision::rpmmd::{Kept, Wanted, document, restore, selectors, show_local, write_hold};
+use crate::provision::rpmmd::{
+    Kept, Place, Wanted, document, restore, selectors, show_local, write_hold,
+};
 use crate::provision::{Error, Exchange, Found, Job, Network, Request, Resolution, Result};
 
 const SCRIPT: &str = include_str!("resolve.sh");
@@ -31,13 +33,15 @@ pub(super) fn resolution(request: &Request, exchange: &Exchange) -> Result<Resol
         return Err(explain::explain(&said));
     };
     let kept = Kept::read(exchange)?;
-    let (held, wanted): (Vec<_>, Vec<_>) = lines(&list)?
-        .into_iter()
-        .partition(|it| it.repository == HOLD);
-    let mut packages = kept.find(&wanted, "dnf", exchange)?;
-    for it in held {
-        packages.push(again(request, &it)?);
+    let (mut packages, mut wanted) = (Vec::new(), Vec::new());
+    for it in lines(&list)? {
+        if it.places[0].repository == HOLD {
+            packages.push(again(request, &it)?);
+        } else {
+            wanted.push(it);
+        }
     }
+    packages.extend(kept.find(&wanted, "dnf", exchange)?);
     packages.sort();
     Ok(Resolution {
         packages,
@@ -58,12 +62,14 @@ fn again(request: &Request, it: &Wanted) -> Result<Found> {
 fn lines(list: &str) -> Result<Vec<Wanted>> {
     let read = |line: &str| {
         let mut fields = line.split('\t').map(str::to_owned);
+        let mut next = || fields.next();
+        let (repository, name, version, arch) = (next()?, next()?, next()?, next()?);
+        let base = next()?;
         Some(Wanted {
-            repository: fields.next()?,
-            name: fields.next()?,
-            version: fields.next()?,
-            arch: fields.next()?,
-            base: fields.next()?,
+            places: vec![Place { repository, base }],
+            name,
+            version,
+            arch,
         })
     };
     let all = list.lines().map(|line| {

@@ -19,7 +19,7 @@ use super::compressed::unpack;
 use super::primary;
 use super::repomd::Repomd;
 use crate::provision::exchange::METADATA;
-use crate::provision::{Error, Exchange, Found, Identity, Result};
+use crate::provision::{Error, Exchange, Fetched, Found, Identity, Resolution, Result};
 
 /// The largest `repomd.xml` that is read.
 const MAX_REPOMD: u64 = 16 << 20;
@@ -40,19 +40,26 @@ struct Repository {
     repomd: Repomd,
 }
 
+/// A repository that a package may come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) struct Place {
+    /// Its id.
+    pub(in super::super) repository: String,
+    /// Its address.
+    pub(in super::super) base: String,
+}
+
 /// A package that a package manager chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Wanted {
-    /// The repository, by its id.
-    pub(in super::super) repository: String,
+    /// Where it may come from, the best place first.
+    pub(in super::super) places: Vec<Place>,
     /// Its name.
     pub(in super::super) name: String,
     /// Its version and release, with an epoch that is not 0.
     pub(in super::super) version: String,
     /// Its architecture.
     pub(in super::super) arch: String,
-    /// The repository's address.
-    pub(in super::super) base: String,
 }
 
 impl Wanted {
@@ -104,12 +111,21 @@ impl Kept {
     }
 
     /// All packages of all repositories, each list held against its `repomd.xml`.
-    pub(in super::super) fn packages(&self, exchange: &Exchange) -> Result<Vec<Found>> {
+    fn packages(&self, exchange: &Exchange) -> Result<Vec<Found>> {
         let mut all = Vec::new();
         for repository in self.repositories.values() {
             repository.packages(exchange, |found| all.push(found))?;
         }
         Ok(all)
+    }
+
+    /// All packages, the date and the digest.
+    pub(in super::super) fn everything(&self, exchange: &Exchange) -> Result<Resolution> {
+        Ok(Resolution {
+            packages: self.packages(exchange)?,
+            date: self.date().unwrap_or_default(),
+            metadata: self.digest(),
+        })
     }
 
     /// Finds packages in the repositories that they were chosen from; sorted. What no repository
@@ -120,30 +136,34 @@ impl Kept {
         tool: &'static str,
         exchange: &Exchange,
     ) -> Result<Vec<Found>> {
-        let mut all = Vec::with_capacity(wanted.len());
-        let mut missing: Vec<&Wanted> = wanted.iter().collect();
+        // For each package the best place that has it, and what it is there.
+        let mut best: Vec<Option<(usize, Found)>> = vec![None; wanted.len()];
         for (id, repository) in &self.repositories {
-            let (mut here, elsewhere): (Vec<_>, Vec<_>) =
-                missing.into_iter().partition(|it| it.repository == *id);
-            missing = elsewhere;
-            if here.is_empty() {
+            let rank = |it: &Wanted| it.places.iter().position(|place| place.repository == *id);
+            if !wanted.iter().any(|it| rank(it).is_some()) {
                 continue;
             }
-            repository.packages(exchange, |mut found| {
-                let Some(place) = here.iter().position(|it| it.is(&found)) else {
-                    return;
-                };
-                let base = here.swap_remove(place).base.trim_end_matches('/');
-                if !found.url.contains("://") {
-                    found.url = format!("{base}/{}", found.url);
+            repository.packages(exchange, |found| {
+                for (wanted, best) in wanted.iter().zip(&mut best) {
+                    if let Some(rank) = rank(wanted).filter(|_| wanted.is(&found))
+                        && best.as_ref().is_none_or(|(other, _)| rank < *other)
+                    {
+                        *best = Some((rank, found.clone()));
+                    }
                 }
-                all.push(found);
             })?;
-            missing.append(&mut here);
         }
-        if let Some(it) = missing.first() {
-            let line = format!("{}: {}-{}.{}", it.repository, it.name, it.version, it.arch);
-            return Err(Error::Output { tool, line });
+        let mut all = Vec::with_capacity(wanted.len());
+        for (wanted, best) in wanted.iter().zip(best) {
+            let Some((rank, mut found)) = best else {
+                let line = format!("{}-{}.{}", wanted.name, wanted.version, wanted.arch);
+                return Err(Error::Output { tool, line });
+            };
+            if !found.url.contains("://") {
+                let base = wanted.places[rank].base.trim_end_matches('/');
+                found.url = format!("{base}/{}", found.url);
+            }
+            all.push(found);
         }
         all.sort();
         Ok(all)
@@ -251,12 +271,12 @@ pub(in super::super) fn sha512(file: &Path) -> Result<String> {
 /// Gives packages that were held back the addresses that they had before: they came from a
 /// repository of racker's own.
 pub(in super::super) fn restore(
-    packages: &[crate::provision::Fetched],
+    packages: &[Fetched],
     name: &str,
     version: &str,
     arch: &str,
 ) -> Option<Found> {
-    let same = |it: &&crate::provision::Fetched| {
+    let same = |it: &&Fetched| {
         (&*it.package.name, &*it.package.version, &*it.package.arch) == (name, version, arch)
     };
     let package = &packages.iter().find(same)?.package;
@@ -318,21 +338,18 @@ mod tests {
         let exchange = kept(directory.path(), "zypper/test", "1");
         let kept = Kept::read(&exchange).unwrap();
         let wanted = |version: &str| Wanted {
-            repository: "test".to_owned(),
+            places: vec![Place {
+                repository: "test".to_owned(),
+                base: "http://mirror.test/x/".to_owned(),
+            }],
             name: "a".to_owned(),
             version: version.to_owned(),
             arch: "noarch".to_owned(),
-            base: "http://mirror.test/x/".to_owned(),
         };
         let found = kept.find(&[wanted("1-1")], "zypper", &exchange).unwrap();
         assert_eq!(found[0].url, "http://mirror.test/x/p/a.rpm");
         let error = kept.find(&[wanted("1-2")], "zypper", &exchange);
-        assert!(
-            error
-                .unwrap_err()
-                .to_string()
-                .contains("test: a-1-2.noarch")
-        );
+        assert!(error.unwrap_err().to_string().contains("a-1-2.noarch"));
         let list = directory.path().join("metadata/zypper/test/repodata/p.zst");
         let mut bytes = fs::read(&list).unwrap();
         bytes.push(0);

@@ -10,6 +10,7 @@
 
 mod compressed;
 mod describe;
+mod installation;
 mod kept;
 mod primary;
 mod repomd;
@@ -17,6 +18,10 @@ mod repository;
 mod selection;
 mod xml;
 
-pub(super) use kept::{Kept, Wanted, restore, sha512};
+pub(super) use installation::Installation;
+pub(super) use kept::{Kept, Place, Wanted, restore, sha512};
 pub(super) use repository::Repository;
-pub(super) use selection::{document, local, pinned, selectors, show_local, write_hold};
+pub(super) use selection::{
+    document, local, pinned, selectors, show_local, write_hold, write_local,
+};
+pub(super) use xml::{Seen, attribute, walk};

@@ -77,6 +77,26 @@ pub(in super::super) fn pinned(
     selectors(request).into_iter().map(pin).collect()
 }
 
+/// Package files, each by its name, architecture and exact version.
+pub(super) fn exact(files: &[Fetched]) -> Vec<(String, Option<String>)> {
+    let packages = files.iter().map(|it| &it.package);
+    let exact = packages.map(|it| (format!("{}.{}", it.name, it.arch), Some(it.version.clone())));
+    exact.collect()
+}
+
+/// Writes a repository of the recipe's package files, if there are any; what to ask for.
+pub(in super::super) fn write_local(
+    request: &Request,
+    exchange: &Exchange,
+) -> Result<Vec<(String, Option<String>)>> {
+    let files = request.files.iter().map(|it| local(it));
+    let files = files.collect::<Result<Vec<_>>>()?;
+    if !files.is_empty() {
+        Repository { epoch: 0 }.write(&exchange.fresh(LOCAL)?, &files)?;
+    }
+    Ok(exact(&files))
+}
+
 /// Shows the recipe's package files to the guest; where.
 pub(in super::super) fn show_local(request: &Request, exchange: &Exchange) -> Result<Vec<String>> {
     let directory = exchange.fresh(LOCAL)?;

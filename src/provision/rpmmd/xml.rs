@@ -12,7 +12,7 @@ const MAX_PIECE: u64 = 16 << 20;
 const MAX_DEPTH: usize = 64;
 
 /// What a walk comes by.
-pub(super) enum Seen<'a> {
+pub(in super::super) enum Seen<'a> {
     /// An element begins.
     Start(&'a BytesStart<'a>),
     /// An element ends; with the text since the last one began.
@@ -20,7 +20,7 @@ pub(super) enum Seen<'a> {
 }
 
 /// Walks through a file.
-pub(super) fn walk(
+pub(in super::super) fn walk(
     reader: impl Read,
     mut see: impl FnMut(Seen<'_>) -> Result<(), String>,
 ) -> Result<(), String> {
@@ -76,7 +76,10 @@ fn named(name: &str) -> Result<String, String> {
 }
 
 /// The value of an attribute.
-pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>, String> {
+pub(in super::super) fn attribute(
+    element: &BytesStart<'_>,
+    name: &str,
+) -> Result<Option<String>, String> {
     let found = element
         .try_get_attribute(name)
         .map_err(|error| error.to_string())?;
