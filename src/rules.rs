@@ -6,7 +6,7 @@
 pub const ALWAYS: [&str; 1] = ["overlay-attributes"];
 
 /// Every name, in the order in which the rules are applied.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 23] = [
     "mtime-clamp",
     "overlay-attributes",
     "python-bytecode",
@@ -14,6 +14,10 @@ pub const NAMES: [&str; 19] = [
     "ldconfig-cache",
     "apt-cache",
     "apt-lists",
+    "rpm-database",
+    "dnf-history",
+    "dnf-cache",
+    "zypper-state",
     "font-identifiers",
     "man-index",
     "home-caches",

@@ -159,6 +159,14 @@ pub enum Error {
     /// The normaliser could not store what it wrote, or met a tree that it cannot change.
     #[error("cannot normalise the tree")]
     Tree(#[from] racker_store::Error),
+    /// A file of the tree cannot be written anew.
+    #[error("cannot normalise /{path}: {reason}")]
+    Database {
+        /// The file, from the root.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file could not be read or written.
     #[error("{}", path.display())]
     Io {

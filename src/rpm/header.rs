@@ -126,6 +126,19 @@ impl<'a> Header<'a> {
         Ok(all.first().map(|bytes| u32::from_be_bytes(*bytes)))
     }
 
+    /// Where, in bytes from the header's start, the first 32-bit number of a tag is.
+    pub(crate) fn place(&self, tag: u32) -> Parsed<Option<usize>> {
+        let Some(Entry { kind, data, .. }) = self.entry(tag)? else {
+            return Ok(None);
+        };
+        if kind != Kind::Int32 || data.len() < 4 {
+            return Err(format!("tag {tag} has no number"));
+        }
+        Ok(Some(
+            8 + self.entries.len() * 16 + self.data.len() - data.len(),
+        ))
+    }
+
     /// The first 64-bit number of a tag.
     pub(crate) fn long(&self, tag: u32) -> Parsed<Option<u64>> {
         let all = self.fixed::<8>(tag, Kind::Int64)?.unwrap_or_default();

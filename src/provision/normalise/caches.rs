@@ -74,7 +74,7 @@ pub(super) fn man_index(context: &mut Context<'_>) -> Result<()> {
 
 impl Context<'_> {
     /// Gives a regular file other content.
-    fn replace(&mut self, path: &str, content: &[u8]) -> Result<()> {
+    pub(super) fn replace(&mut self, path: &str, content: &[u8]) -> Result<()> {
         let Some(NodeRef::Inode(_, inode)) = self.tree.get(path.as_bytes()) else {
             return Ok(());
         };

@@ -19,7 +19,9 @@ mod databases;
 mod identity;
 mod leftovers;
 mod likely;
+mod rpm;
 mod rule;
+mod sqlite;
 
 pub use apply::{Applied, finish, key, normalise, spared};
 pub use context::Bodies;
