@@ -239,25 +239,28 @@ fn request(packages: &PackagesStep, step: &Step<'_>) -> Result<Request, Error> {
     })
 }
 
-/// A digest of what is installed: that of the package manager's own database.
+/// A digest of what is installed: those of the package managers' own databases.
 fn package_set(tree: &Tree) -> String {
-    let databases: [&[u8]; 5] = [
-        b"var/lib/dpkg/status",
-        b"var/lib/rpm/rpmdb.sqlite",
-        b"usr/lib/sysimage/rpm/rpmdb.sqlite",
-        b"lib/apk/db/installed",
-        b"usr/lib/apk/db/installed",
+    const DATABASES: [&str; 11] = [
+        "var/lib/dpkg/status",
+        "var/lib/rpm/rpmdb.sqlite",
+        "var/lib/rpm/rpmdb.sqlite-wal",
+        "var/lib/rpm/Packages.db",
+        "var/lib/rpm/Packages",
+        "usr/lib/sysimage/rpm/rpmdb.sqlite",
+        "usr/lib/sysimage/rpm/rpmdb.sqlite-wal",
+        "usr/lib/sysimage/rpm/Packages.db",
+        "usr/lib/sysimage/rpm/Packages",
+        "lib/apk/db/installed",
+        "usr/lib/apk/db/installed",
     ];
-    databases
-        .iter()
-        .find_map(|path| match tree.get(path)? {
-            NodeRef::Inode(_, inode) => match &inode.content {
-                Content::File { object, .. } => {
-                    Some(object.map_or_else(String::new, |o| o.to_string()))
-                }
-                _ => None,
-            },
-            NodeRef::Directory(_) => None,
-        })
-        .unwrap_or_default()
+    let object = |path: &&str| match tree.get(path.as_bytes())? {
+        NodeRef::Inode(_, inode) => match &inode.content {
+            Content::File { object, .. } => object.map(|it| it.to_string()),
+            _ => None,
+        },
+        NodeRef::Directory(_) => None,
+    };
+    let found: Vec<String> = DATABASES.iter().filter_map(object).collect();
+    found.join("+")
 }

@@ -5,13 +5,13 @@ use crate::provision::Error;
 /// How many lines of unexplained output go into an error.
 const LAST_LINES: usize = 10;
 
-/// Turns what a failed job said into an error. The script's last word is `racker: KIND: DETAILS`.
+/// Turns what a failed job said into an error. The script's last word is `transaction: KIND: DETAILS`.
 pub(super) fn explain(output: &str) -> Error {
     let said: Vec<&str> = output.lines().map(str::trim_end).collect();
     let word = said
         .iter()
         .rev()
-        .find_map(|line| line.strip_prefix("racker: ")?.split_once(": "));
+        .find_map(|line| line.strip_prefix("transaction: ")?.split_once(": "));
     let failed = |details: String| Error::Failed {
         tool: "dnf",
         details,
@@ -53,13 +53,13 @@ mod tests {
         let case = |output: &str, expected: &str| {
             assert_eq!(explain(output).to_string(), expected, "{output}");
         };
-        case("x\nracker: unknown: nosuch\n", "unknown package `nosuch`");
+        case("x\ntransaction: unknown: nosuch\n", "unknown package `nosuch`");
         case(
-            "racker: version: app\t9*\n",
+            "transaction: version: app\t9*\n",
             "package `app` has no version `9*`",
         );
         case(
-            "racker: unsatisfiable: Problem: nothing provides x\n",
+            "transaction: unsatisfiable: Problem: nothing provides x\n",
             "the packages cannot be installed together: Problem: nothing provides x",
         );
         case("one\ntwo\n", "dnf failed: one\ntwo");

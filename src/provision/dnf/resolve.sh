@@ -19,7 +19,7 @@ case $line in
     find "$x/metadata/dnf" -name '*.solv*' -exec rm -f {} +
     ;;
 *)
-    echo "racker: unsupported: " | tee "$x/result/errors" >&2
+    echo "transaction: unsupported: " | tee "$x/result/errors" >&2
     exit 1
     ;;
 esac

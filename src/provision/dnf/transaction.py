@@ -217,8 +217,8 @@ def main():
         (resolve if sys.argv[1] == "resolve" else perform)(request)
     except (Refused, dnf.exceptions.Error, OSError) as error:
         name, details = kind(error)
-        # A line that racker finds in a log, too.
-        print("racker: %s: %s" % (name, details.replace("\n", "; ")), file=sys.stderr, flush=True)
+        # racker looks for this line, in a log too.
+        print("transaction: %s: %s" % (name, details.replace("\n", "; ")), file=sys.stderr, flush=True)
         sys.exit(1)
 
 

@@ -60,7 +60,13 @@ cut -d ' ' -f 1 "$known" | uniq | while IFS= read -r alias; do
     [ -e "$x/metadata/zypper/$alias/repodata/repomd.xml" ] || must refresh.xml refresh -- "$alias"
 done
 
-cp "$x/resolve/repos.d/"*.repo "$x/repos.d/" 2>/dev/null && must refresh.xml refresh
+for file in "$x/resolve/repos.d/"*.repo; do
+    if [ -e "$file" ]; then
+        cp "$file" "$x/repos.d/"
+        file=${file##*/}
+        must refresh.xml refresh -- "racker-${file%.repo}"
+    fi
+done
 set -- "$@" end
 while [ "$1" != end ]; do
     selector=$1

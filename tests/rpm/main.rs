@@ -1,0 +1,194 @@
+//! Package steps with dnf and zypper: the real programs, in a Debian that has them, against a
+//! repository on loopback that rpm's tools make and sign.
+
+mod archive;
+mod lock;
+#[path = "../support/mod.rs"]
+mod support;
+mod tampered;
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use archive::{Archive, Key, Rpm, public};
+use support::{Kitchen, Output, repository, scratch, shared, shared_lock, tool};
+
+/// Runs a test with each package manager.
+macro_rules! both {
+    ($($name:ident),* $(,)?) => {
+        mod dnf { $( #[test] fn $name() { super::$name("dnf") } )* }
+        mod zypper { $( #[test] fn $name() { super::$name("zypper") } )* }
+    };
+}
+pub(crate) use both;
+
+/// Debian's own rpm has its database elsewhere.
+const GUEST: &str = "from = \"./quickstart.toml\"\n\
+    [[step]]\napt = [\"dnf\", \"zypper\", \"rpm\", \"gnupg\"]\n\
+    [[step]]\nrun = \"mkdir -p /etc/rpm; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros.test\"\n";
+
+/// The lock of a guest with dnf and zypper, which is baked in the shared store.
+fn guest_lock() -> &'static PathBuf {
+    static LOCK: OnceLock<PathBuf> = OnceLock::new();
+    LOCK.get_or_init(|| {
+        let racker = shared();
+        let directory = scratch().join(format!("rpm-{}", std::process::id()));
+        fs::create_dir_all(directory.join("quickstart")).unwrap();
+        for file in ["quickstart.toml", "quickstart/index.html"] {
+            fs::copy(
+                repository().join("recipes").join(file),
+                directory.join(file),
+            )
+            .unwrap();
+        }
+        let recipe = directory.join("guest.toml");
+        fs::write(&recipe, GUEST).unwrap();
+        // One for all who have the store.
+        let lock = scratch().join("rpm-guest.lock");
+        let _turn = support::once("rpm-guest");
+        if !lock.exists() {
+            fs::copy(shared_lock(), &lock).unwrap();
+        }
+        let [recipe, path] = [&recipe, &lock].map(|it| it.to_str().unwrap());
+        racker.run(&["bake", recipe, "--lock", path]).success();
+        lock
+    })
+}
+
+/// A recipe's directory and a repository that the recipe takes its packages from.
+pub(crate) struct Bench {
+    pub(crate) kitchen: Kitchen,
+    pub(crate) archive: Archive,
+    /// `dnf` or `zypper`.
+    pub(crate) manager: &'static str,
+}
+
+impl Bench {
+    /// `app` needs `library`, and recommends `extra`; all have version 1.
+    pub(crate) fn new(manager: &'static str) -> Self {
+        let lock = guest_lock();
+        let kitchen = Kitchen::with_quickstart();
+        kitchen.write("guest.toml", GUEST);
+        fs::copy(lock, kitchen.path("box.lock")).unwrap();
+        let archive = Archive::new();
+        let bench = Self {
+            kitchen,
+            archive,
+            manager,
+        };
+        bench.archive.add(&Rpm {
+            fields: "Provides: /bin/sh",
+            ..Rpm::new("shell", "1")
+        });
+        bench.app("1");
+        bench.archive.add(&Rpm::new("library", "1"));
+        bench.archive.add(&Rpm::new("extra", "1"));
+        bench.archive.publish(Key::Own, &[]);
+        bench.kitchen.write("key.asc", &public(Key::Own));
+        bench.source("gpgcheck=1\nrepo_gpgcheck=1\n");
+        bench
+    }
+
+    pub(crate) fn app(&self, version: &str) {
+        self.archive.add(&Rpm {
+            fields: "Requires: library\nRecommends: extra",
+            post: "echo configured >/usr/share/app/state",
+            ..Rpm::new("app", version)
+        });
+    }
+
+    /// Both of them, newer.
+    pub(crate) fn move_on(&self) {
+        self.app("2");
+        self.archive.add(&Rpm::new("library", "2"));
+        self.archive.publish(Key::Own, &[]);
+    }
+
+    /// Sets what the image has as its repository.
+    pub(crate) fn source(&self, checks: &str) {
+        let url = &self.archive.files.url;
+        self.kitchen.write(
+            "test.repo",
+            &format!(
+                "[test]\nname=test\nbaseurl={url}\nenabled=1\n{checks}\
+                 gpgkey=file:///etc/pki/test.asc\n"
+            ),
+        );
+    }
+
+    /// Writes `box.toml`: a guest that knows the repository, and `steps`, in which `PM` is the
+    /// package manager.
+    pub(crate) fn recipe(&self, steps: &str) {
+        let place = match self.manager {
+            "dnf" => "/etc/yum.repos.d/test.repo",
+            _ => "/etc/zypp/repos.d/test.repo",
+        };
+        let steps = steps.replace("PM", self.manager);
+        self.kitchen.write(
+            "box.toml",
+            &format!(
+                "from = \"./guest.toml\"\n\
+                 [[step]]\ncopy = {{ from = \"key.asc\", to = \"/etc/pki/test.asc\" }}\n\
+                 [[step]]\ncopy = {{ from = \"test.repo\", to = \"{place}\" }}\n{steps}"
+            ),
+        );
+    }
+
+    pub(crate) fn bake(&self) -> Output {
+        self.kitchen.bake("box.toml")
+    }
+
+    pub(crate) fn racker(&self, arguments: &[&str]) -> Output {
+        self.kitchen.racker.run(arguments)
+    }
+
+    pub(crate) fn lock(&self) -> String {
+        fs::read_to_string(self.kitchen.path("box.lock")).unwrap()
+    }
+
+    /// The lock's lines of the packages of a step.
+    pub(crate) fn locked(&self, step: &str) -> String {
+        let lock = self.lock();
+        let mut sections = lock.split("[[section]]");
+        let section = sections.find(|it| it.contains(&format!("step = \"{step}\"")));
+        section.unwrap_or_default().to_owned()
+    }
+
+    /// Output of a shell script in the baked image.
+    pub(crate) fn sh(&self, script: &str) -> String {
+        let arguments = ["run", "--systemd=false", "box", "sh", "-c", script];
+        self.racker(&arguments).success().text().to_owned()
+    }
+
+    pub(crate) fn tree(&self) -> String {
+        let all = self.racker(&["inspect", "box"]).success().json();
+        all[0]["tree_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Names of the packages that came along without being asked for.
+    pub(crate) fn automatic(&self) -> String {
+        match self.manager {
+            "dnf" => {
+                let asked = self.sh("dnf -C history userinstalled");
+                let all = self.sh("rpm -qa --qf '%{name}\\n' | grep -v gpg-pubkey | sort");
+                let automatic = all
+                    .lines()
+                    .filter(|name| !asked.lines().any(|it| it.starts_with(&format!("{name}-"))));
+                automatic.collect::<Vec<_>>().join(" ")
+            }
+            _ => self
+                .sh("grep -v '^#' /var/lib/zypp/AutoInstalled | xargs")
+                .trim()
+                .to_owned(),
+        }
+    }
+}
+
+/// Runs the command line in an empty network namespace.
+pub(crate) fn without_network(bench: &Bench, arguments: &[&str]) -> Output {
+    let mut command = bench.kitchen.racker.surround(tool("unshare", "util-linux"));
+    command.args(["--net", "--"]);
+    command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
+    bench.kitchen.racker.finish(command)
+}
