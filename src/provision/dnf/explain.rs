@@ -53,7 +53,10 @@ mod tests {
         let case = |output: &str, expected: &str| {
             assert_eq!(explain(output).to_string(), expected, "{output}");
         };
-        case("x\ntransaction: unknown: nosuch\n", "unknown package `nosuch`");
+        case(
+            "x\ntransaction: unknown: nosuch\n",
+            "unknown package `nosuch`",
+        );
         case(
             "transaction: version: app\t9*\n",
             "package `app` has no version `9*`",

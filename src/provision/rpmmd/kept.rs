@@ -3,10 +3,12 @@
 //! ```text
 //! metadata/dnf/ID-0123456789abcdef/repodata/repomd.xml     dnf; the number comes from the address
 //!          zypper/ALIAS/repodata/repomd.xml                zypper
+//!          zypper-state/sources, checked/ALIAS             which addresses and checks that was for
 //! ```
 //!
-//! The digest of it all is SHA-256 over a line for each repository, sorted: `ID SHA256`, of its
-//! `repomd.xml`, which has the digests of everything else. So two mirrors give the same digest.
+//! The digest of it all is SHA-256 over a line for each repository, sorted: `dnf ID SHA256`, of its
+//! `repomd.xml`, which has the digests of everything else. So two mirrors give the same digest; what
+//! dnf and zypper keep of one repository is not the same.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -106,7 +108,7 @@ impl Kept {
     /// One digest over everything.
     pub(in super::super) fn digest(&self) -> Digest {
         let lines = self.repositories.iter();
-        let lines = lines.map(|(id, it)| format!("{id} {}\n", it.digest.hex()));
+        let lines = lines.map(|(id, it)| format!("{} {id} {}\n", it.form(), it.digest.hex()));
         Digest::of(lines.collect::<String>().as_bytes())
     }
 
@@ -186,6 +188,11 @@ fn id(root: &str) -> &str {
 }
 
 impl Repository {
+    /// Whose metadata it is.
+    fn form(&self) -> &str {
+        self.root.split('/').nth(1).unwrap_or_default()
+    }
+
     fn packages(&self, exchange: &Exchange, take: impl FnMut(Found)) -> Result<()> {
         let primary = &self.repomd.primary;
         let path = format!("{}/{}", self.root, primary.href);
@@ -327,9 +334,9 @@ mod tests {
         };
         let first = digest("dnf/updates-0123456789abcdef", "1");
         assert_eq!(first, digest("dnf/updates-fedcba9876543210", "1"));
-        assert_eq!(first, digest("zypper/updates", "1"));
-        assert_ne!(first, digest("zypper/updates", "2"));
-        assert_ne!(first, digest("zypper/other", "1"));
+        assert_ne!(first, digest("zypper/updates", "1"));
+        assert_ne!(first, digest("dnf/updates-0123456789abcdef", "2"));
+        assert_ne!(first, digest("dnf/other-0123456789abcdef", "1"));
     }
 
     #[test]

@@ -46,13 +46,19 @@ sed -n -e 's/^<repo alias="\([^"]*\)".*/a \1/p' -e 's/^<url>\(.*\)<\/url>.*/u \1
     *) printf '%s %s\n' "$alias" "${line#u }" ;;
     esac
 done | sort >"$x/cache/sources"
-known=$x/metadata/zypper/sources
+# zypper clears its own directory of what it does not know.
+state=$x/metadata/zypper-state
+mkdir -p "$state/checked"
+known=$state/sources
 touch "$known"
 for directory in "$x"/metadata/zypper/*/; do
     name=${directory%/}
     name=${name##*/}
     if ! now=$(grep -F "$name " "$x/cache/sources") || [ "$now" != "$(grep -F "$name " "$known")" ]; then
         rm -rf "$directory"
+    elif [ -s "$state/checked/$name" ]; then
+        # What libzypp found of the signature; a link, and links are not kept.
+        ln -sfn "$(cat "$state/checked/$name")" "$directory.repo_gpgcheck"
     fi
 done
 cp "$x/cache/sources" "$known"
@@ -99,4 +105,8 @@ done
 shift
 must summary.xml --no-refresh install --dry-run --auto-agree-with-licenses --oldpackage "$weak" -- "$@"
 rm -rf "$x"/metadata/zypper/racker-*
+for directory in "$x"/metadata/zypper/*/; do
+    name=${directory%/}
+    readlink "$directory.repo_gpgcheck" >"$state/checked/${name##*/}" || :
+done
 mv "$x/result/summary.xml" "$x/result/solution.xml"
