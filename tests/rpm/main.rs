@@ -8,11 +8,11 @@ mod support;
 mod tampered;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use archive::{Archive, Key, Rpm, public};
-use support::{Kitchen, Output, repository, scratch, shared, shared_lock, tool};
+use support::{Kitchen, Output, bake_on_quickstart, scratch, shared, temporary, tool};
 
 /// Runs a test with each package manager.
 macro_rules! both {
@@ -24,35 +24,26 @@ macro_rules! both {
 pub(crate) use both;
 
 /// Debian's own rpm has its database elsewhere.
-const GUEST: &str = "from = \"./quickstart.toml\"\n\
-    [[step]]\napt = [\"dnf\", \"zypper\", \"rpm\", \"gnupg\"]\n\
+const GUEST: &str = "[[step]]\napt = [\"dnf\", \"zypper\", \"rpm\", \"gnupg\"]\n\
     [[step]]\nrun = \"mkdir -p /etc/rpm; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros.test\"\n";
 
-/// The lock of a guest with dnf and zypper, which is baked in the shared store.
-fn guest_lock() -> &'static PathBuf {
-    static LOCK: OnceLock<PathBuf> = OnceLock::new();
-    LOCK.get_or_init(|| {
-        let racker = shared();
-        let directory = scratch().join(format!("rpm-{}", std::process::id()));
-        fs::create_dir_all(directory.join("quickstart")).unwrap();
-        for file in ["quickstart.toml", "quickstart/index.html"] {
-            fs::copy(
-                repository().join("recipes").join(file),
-                directory.join(file),
-            )
-            .unwrap();
-        }
-        let recipe = directory.join("guest.toml");
-        fs::write(&recipe, GUEST).unwrap();
-        // One for all who have the store.
-        let lock = scratch().join("rpm-guest.lock");
+/// A guest with dnf and zypper, as an OCI layout that is made once per machine.
+fn guest() -> &'static Path {
+    static GUEST_LAYOUT: OnceLock<PathBuf> = OnceLock::new();
+    GUEST_LAYOUT.get_or_init(|| {
+        bake_on_quickstart("rpm-guest", GUEST);
+        let inspected = shared().run(&["inspect", "rpm-guest"]).success().json();
+        let tree = inspected[0]["tree_id"].as_str().unwrap();
+        let layout = scratch().join(format!("rpm-guest-{}", &tree[..16]));
         let _turn = support::once("rpm-guest");
-        if !lock.exists() {
-            fs::copy(shared_lock(), &lock).unwrap();
+        if !layout.exists() {
+            let unfinished = temporary();
+            let target = format!("oci:{}", unfinished.path().join("layout").display());
+            let save = ["save", "rpm-guest", &target, "--compression=none"];
+            shared().run(&save).success();
+            fs::rename(unfinished.path().join("layout"), &layout).unwrap();
         }
-        let [recipe, path] = [&recipe, &lock].map(|it| it.to_str().unwrap());
-        racker.run(&["bake", recipe, "--lock", path]).success();
-        lock
+        layout
     })
 }
 
@@ -67,10 +58,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// `app` needs `library`, and recommends `extra`; all have version 1.
     pub(crate) fn new(manager: &'static str) -> Self {
-        let lock = guest_lock();
-        let kitchen = Kitchen::with_quickstart();
-        kitchen.write("guest.toml", GUEST);
-        fs::copy(lock, kitchen.path("box.lock")).unwrap();
+        let kitchen = Kitchen::new();
         let archive = Archive::new();
         let bench = Self {
             kitchen,
@@ -128,9 +116,10 @@ impl Bench {
         self.kitchen.write(
             "box.toml",
             &format!(
-                "from = \"./guest.toml\"\n\
+                "from = \"oci:{}\"\n\
                  [[step]]\ncopy = {{ from = \"key.asc\", to = \"/etc/pki/test.asc\" }}\n\
-                 [[step]]\ncopy = {{ from = \"test.repo\", to = \"{place}\" }}\n{steps}"
+                 [[step]]\ncopy = {{ from = \"test.repo\", to = \"{place}\" }}\n{steps}",
+                guest().display()
             ),
         );
     }
