@@ -61,7 +61,7 @@ fn elsewhere_the_same_comes_out(manager: &'static str) {
     let bench = Bench::new(manager);
     bench.recipe("[[step]]\nPM = { install = [\"app\"], recommends = true }\n");
     bench.bake().success();
-    let other = Kitchen::new();
+    let other = Kitchen::with_quickstart();
     for name in ["box.toml", "box.lock", "key.asc", "test.repo"] {
         fs::copy(bench.kitchen.path(name), other.path(name)).unwrap();
     }
