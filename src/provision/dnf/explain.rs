@@ -36,11 +36,48 @@ pub(super) fn explain(output: &str) -> Error {
         "untrusted" => Error::Untrusted { which: details },
         "sources" => Error::NoSources,
         "modules" => Error::Modules { streams: details },
+        "dnf5" => five(&said),
         "unsupported" => Error::UnsupportedKind {
             program: "dnf",
             details,
         },
         _ => failed(details),
+    }
+}
+
+/// What dnf 5 complains of.
+fn five(said: &[&str]) -> Error {
+    let has = |text: &str| said.iter().copied().find(|line| line.contains(text));
+    if let Some(line) = has("No match for argument: ") {
+        let (_, name) = line.split_once("argument: ").unwrap_or_default();
+        let name = name.to_owned();
+        return Error::UnknownPackage { name };
+    }
+    for (text, signature) in [
+        ("GPG", true),
+        ("OpenPGP", true),
+        ("ignature", true),
+        ("Failed to download", false),
+        ("Could not resolve", false),
+    ] {
+        if let Some(line) = has(text) {
+            let details = line.trim().to_owned();
+            return match signature {
+                true => Error::Unsigned { details },
+                false => Error::Unreachable { details },
+            };
+        }
+    }
+    if has("Failed to resolve the transaction").is_some() {
+        let problems = said.iter().map(|line| line.trim());
+        let problems = problems.filter(|line| line.starts_with(['P', '-']));
+        let details = problems.collect::<Vec<_>>().join("; ");
+        return Error::Unsatisfiable { details };
+    }
+    let last = &said[said.len().saturating_sub(LAST_LINES)..];
+    Error::Failed {
+        tool: "dnf5",
+        details: last.join("\n"),
     }
 }
 
@@ -66,5 +103,16 @@ mod tests {
             "the packages cannot be installed together: Problem: nothing provides x",
         );
         case("one\ntwo\n", "dnf failed: one\ntwo");
+        case(
+            "Failed to resolve the transaction:\nNo match for argument: nosuch\n\
+             transaction: dnf5: dnf5 install failed\n",
+            "unknown package `nosuch`",
+        );
+        case(
+            "Failed to resolve the transaction:\nProblem: conflicting requests\n  - nothing \
+             provides x needed by y\ntransaction: dnf5: dnf5 install failed\n",
+            "the packages cannot be installed together: Problem: conflicting requests; - nothing \
+             provides x needed by y",
+        );
     }
 }

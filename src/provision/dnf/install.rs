@@ -1,6 +1,6 @@
 //! The install phase: by name, from the synthetic repository, without a network.
 
-use super::write;
+use super::{arguments, command, write};
 use crate::provision::job::shell;
 use crate::provision::rpmmd::{Installation, document, pinned};
 use crate::provision::{Exchange, Fetched, Job, Request, Result};
@@ -19,5 +19,7 @@ pub(super) fn job(
     install.extend(installation.local());
     let document = document(request, &install, &[]);
     write(&exchange.host().join("install"), &document)?;
-    Ok(installation.job(shell(SCRIPT, []), &[("PYTHONHASHSEED", "0")]))
+    let command = command::arguments(request, &install, &[]);
+    let argv = shell(SCRIPT, arguments(request, command));
+    Ok(installation.job(argv, &[("PYTHONHASHSEED", "0")]))
 }

@@ -5,10 +5,15 @@
 //! dnf runs under: `resolve` writes down what the solver chose, `install` does it, from a
 //! repository that has nothing else in it. Reasons (what was asked for, what came along) are dnf's
 //! own.
+//!
+//! dnf 5 is no Python program. It is asked by its command line: `--store` writes the transaction
+//! down instead of performing it (`stored`). It has not been tried against the real program yet.
 
+mod command;
 mod explain;
 mod install;
 mod resolve;
+mod stored;
 
 use std::path::Path;
 
@@ -56,6 +61,15 @@ impl PackageManager for Dnf {
     fn identity(&self, file: &Path) -> Result<String> {
         sha512(file)
     }
+}
+
+/// What both shell scripts are given: options, and the command line of dnf 5.
+fn arguments(request: &Request, command: Vec<String>) -> Vec<String> {
+    let weak = if request.recommends { "True" } else { "False" };
+    let unsigned = if request.unsigned { "yes" } else { "no" };
+    let mut all = vec![weak.to_owned(), unsigned.to_owned()];
+    all.extend(command);
+    all
 }
 
 /// Writes the script and what it is told into a phase's directory.
