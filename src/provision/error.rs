@@ -208,7 +208,10 @@ impl Error {
             Error::Modules { .. } => {
                 "enable them in an earlier step; a copied /etc/dnf/modules.d/NAME.module does"
             }
-            Error::NoSources => "write /etc/apt/sources.list in an earlier step",
+            Error::NoSources => {
+                "write /etc/apt/sources.list, or what the image's package manager has instead, in an \
+                 earlier step"
+            }
             Error::MissingTool { package, .. } => {
                 return vec![format!("apt-get install {package}")];
             }

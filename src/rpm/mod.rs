@@ -8,3 +8,5 @@ pub(crate) use header::Header;
 #[cfg(test)]
 pub(crate) use header::tests::{Value, build};
 pub(crate) use package_file::PackageFile;
+#[cfg(test)]
+pub(crate) use package_file::tests::file;

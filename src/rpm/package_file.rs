@@ -91,11 +91,12 @@ fn header(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::{Value, build};
     use super::*;
 
-    fn file(signature: &[(u32, Value<'_>)]) -> Vec<u8> {
+    /// The front of a package file.
+    pub(crate) fn file(signature: &[(u32, Value<'_>)], header: &[(u32, Value<'_>)]) -> Vec<u8> {
         let mut bytes = LEAD.to_vec();
         bytes.resize(96, 0);
         let mut add = |header: Vec<u8>| {
@@ -105,14 +106,16 @@ mod tests {
             bytes.resize(bytes.len().next_multiple_of(8), 0);
         };
         add(build(signature));
-        add(build(&[(tag::NAME, Value::Strings(&["name"]))]));
+        add(build(header));
         bytes
     }
+
+    const NAME: &[(u32, Value<'_>)] = &[(tag::NAME, Value::Strings(&["name"]))];
 
     #[test]
     fn headers_and_signatures_are_found() {
         for (tag, signed) in [(tag::SIGNATURES[0], true), (1004, false)] {
-            let bytes = file(&[(tag, Value::Chars(b"12345"))]);
+            let bytes = file(&[(tag, Value::Chars(b"12345"))], NAME);
             let package = PackageFile::read(&bytes[..]).unwrap();
             assert_eq!(package.signed, signed);
             let header = package.header().unwrap();
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn damage_is_an_error() {
-        let bytes = file(&[(7, Value::Chars(b"123"))]);
+        let bytes = file(&[(7, Value::Chars(b"123"))], NAME);
         let end = PackageFile::read(&bytes[..]).unwrap().range.1 as usize;
         for length in 0..end {
             assert!(PackageFile::read(&bytes[..length]).is_err(), "{length}");

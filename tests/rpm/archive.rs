@@ -1,15 +1,15 @@
 //! A repository of rpm packages of the test's own, made and signed by rpm's tools.
 
-use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
 use super::support::files::Files;
-use super::support::{execute, scratch, temporary, tool};
+use super::support::{execute, once, scratch, temporary, tool};
 
 /// Who signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,14 +46,9 @@ impl<'a> Rpm<'a> {
     }
 }
 
-/// Keys, and packages that were built before: both take their time, and tests share them.
-struct Forge {
-    directory: PathBuf,
-    built: Mutex<BTreeMap<String, PathBuf>>,
-}
-
-fn forge() -> &'static Forge {
-    static FORGE: OnceLock<Forge> = OnceLock::new();
+/// Where keys and built packages are: both take their time, so they are made once per machine.
+fn forge() -> &'static Path {
+    static FORGE: OnceLock<PathBuf> = OnceLock::new();
     FORGE.get_or_init(|| {
         for (program, package) in [
             ("rpmbuild", "rpm"),
@@ -63,28 +58,41 @@ fn forge() -> &'static Forge {
         ] {
             tool(program, package);
         }
-        let directory = scratch().join(format!("forge-{}", std::process::id()));
-        fs::create_dir(&directory).unwrap();
+        let directory = scratch().join("rpm-forge");
+        let _turn = once("rpm-forge");
         for key in [Key::Own, Key::Foreign] {
-            use std::os::unix::fs::DirBuilderExt;
-            let home = home(&directory, key);
-            fs::DirBuilder::new().mode(0o700).create(&home).unwrap();
-            let user = "archive@racker.test";
-            let mut make = gpg(&home);
-            execute(make.args(["--quick-generate-key", user, "rsa2048", "sign", "never"]));
+            let home = directory.join(key.name());
+            if !home.join("public.asc").exists() {
+                let _ = fs::remove_dir_all(&home);
+                fs::create_dir_all(&home).unwrap();
+                fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).unwrap();
+                let user = "archive@racker.test";
+                let make = ["--quick-generate-key", user, "rsa2048", "sign", "never"];
+                gpg(&home, &make);
+                let public = gpg(&home, &["--armor", "--export"]);
+                fs::write(home.join("public.asc"), public).unwrap();
+            }
         }
-        Forge {
-            directory,
-            built: Mutex::default(),
-        }
+        directory
     })
 }
 
-fn home(directory: &Path, key: Key) -> PathBuf {
-    directory.join(if key == Key::Own { "own" } else { "foreign" })
+impl Key {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Foreign => "foreign",
+            Self::None => "none",
+        }
+    }
+
+    fn home(self) -> PathBuf {
+        forge().join(self.name())
+    }
 }
 
-fn gpg(home: &Path) -> Command {
+/// Runs gpg, and ends the agent that it leaves behind.
+fn gpg(home: &Path, arguments: &[&str]) -> Vec<u8> {
     let mut gpg = Command::new("gpg");
     gpg.arg("--homedir").arg(home);
     gpg.args([
@@ -93,24 +101,34 @@ fn gpg(home: &Path) -> Command {
         "--pinentry-mode=loopback",
         "--passphrase=",
     ]);
-    gpg
+    let said = execute(gpg.args(arguments));
+    end_agent(home);
+    said
+}
+
+fn end_agent(home: &Path) {
+    let mut end = Command::new("gpgconf");
+    execute(end.arg("--homedir").arg(home).args(["--kill", "gpg-agent"]));
 }
 
 /// A public key.
 pub(crate) fn public(key: Key) -> String {
-    let home = home(&forge().directory, key);
-    String::from_utf8(execute(gpg(&home).args(["--armor", "--export"]))).unwrap()
+    fs::read_to_string(key.home().join("public.asc")).unwrap()
 }
 
 /// Builds a package, or finds it built.
 pub(crate) fn build(rpm: &Rpm<'_>) -> PathBuf {
     let forge = forge();
-    let mut built = forge.built.lock().unwrap();
-    let id = format!("{rpm:?}");
-    if let Some(path) = built.get(&id) {
-        return path.clone();
+    let id = blake3::hash(format!("{rpm:?}").as_bytes()).to_hex();
+    let place = forge.join(&id[..16]);
+    let _turn = once("rpm-forge");
+    let bare = rpm.version.rsplit(':').next().unwrap_or_default();
+    let file = format!("{}-{bare}-1.noarch.rpm", rpm.name);
+    if place.exists() {
+        return place.join(file);
     }
-    let top = forge.directory.join(format!("build-{}", built.len()));
+    let unfinished = temporary();
+    let top = unfinished.path().join("top");
     fs::create_dir(&top).unwrap();
     let (name, version) = (rpm.name, rpm.version);
     let (epoch, version) = version.split_once(':').unwrap_or(("0", version));
@@ -139,14 +157,11 @@ pub(crate) fn build(rpm: &Rpm<'_>) -> PathBuf {
         "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm",
     ));
     execute(build.arg(path));
-    let package = top.join(format!("{name}-{version}-1.noarch.rpm"));
+    let package = top.join(&file);
     if rpm.key != Key::None {
         let mut sign = Command::new("rpmsign");
         sign.args(define("_gpg_name", "archive@racker.test"));
-        sign.args(define(
-            "_gpg_path",
-            home(&forge.directory, rpm.key).to_str().unwrap(),
-        ));
+        sign.args(define("_gpg_path", rpm.key.home().to_str().unwrap()));
         sign.args(define(
             "__gpg_sign_cmd",
             "/usr/bin/gpg gpg --no-armor --batch --pinentry-mode=loopback --passphrase= \
@@ -154,9 +169,10 @@ pub(crate) fn build(rpm: &Rpm<'_>) -> PathBuf {
              %{__plaintext_filename}",
         ));
         execute(sign.arg("--addsign").arg(&package));
+        end_agent(&rpm.key.home());
     }
-    built.insert(id, package.clone());
-    package
+    fs::rename(top, &place).unwrap();
+    place.join(file)
 }
 
 /// A repository, served over HTTP.
@@ -204,9 +220,15 @@ impl Archive {
         create.arg("--quiet").args(options);
         execute(create.arg(self.directory.path()));
         if key != Key::None {
-            let mut sign = gpg(&home(&forge().directory, key));
-            sign.args(["--yes", "--armor", "--detach-sign"]);
-            execute(sign.arg(self.path("repodata/repomd.xml")));
+            let repomd = self.path("repodata/repomd.xml");
+            let sign = [
+                "--yes",
+                "--armor",
+                "--detach-sign",
+                repomd.to_str().unwrap(),
+            ];
+            let _turn = once("rpm-forge");
+            gpg(&key.home(), &sign);
             // zypper asks for it, and must not believe it.
             fs::write(self.path("repodata/repomd.xml.key"), public(key)).unwrap();
         }

@@ -62,9 +62,10 @@ fn five(said: &[&str]) -> Error {
     ] {
         if let Some(line) = has(text) {
             let details = line.trim().to_owned();
-            return match signature {
-                true => Error::Unsigned { details },
-                false => Error::Unreachable { details },
+            return if signature {
+                Error::Unsigned { details }
+            } else {
+                Error::Unreachable { details }
             };
         }
     }

@@ -43,9 +43,10 @@ fn rewrite(context: &mut Context<'_>, path: &str, edit: Edit) -> Result<()> {
     if context.changed(path) || context.changed(&wal) && !beside.is_empty() {
         let copy = Copy::open(&context.whole(path)?, &beside).map_err(bad)?;
         let base = context.whole_of_base(path)?;
-        let base = match base.is_empty() {
-            true => None,
-            false => Some(Copy::open(&base, &context.whole_of_base(&wal)?).map_err(bad)?),
+        let base = if base.is_empty() {
+            None
+        } else {
+            Some(Copy::open(&base, &context.whole_of_base(&wal)?).map_err(bad)?)
         };
         let base = base.as_ref().map(|it| &it.connection);
         edit(&copy.connection, base, context.epoch).map_err(bad)?;

@@ -41,7 +41,7 @@ impl Repomd {
                 Seen::End("data", _) => data = None,
                 Seen::End("checksum", text) if data.as_deref() == Some("primary") => {
                     repomd.primary.kind = std::mem::take(&mut kind);
-                    repomd.primary.checksum = text.trim().to_owned();
+                    text.trim().clone_into(&mut repomd.primary.checksum);
                 }
                 Seen::End("revision", text) => revision = text.trim().parse().ok(),
                 Seen::End("timestamp", text) => {

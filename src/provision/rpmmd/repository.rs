@@ -140,3 +140,95 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+    use crate::package::Package;
+    use crate::rpm::{Value, file, tag};
+
+    fn fetched(directory: &Path, name: &str, version: &str) -> Fetched {
+        let bytes = file(
+            &[(tag::SIGNATURES[0], Value::Chars(b"x"))],
+            &[
+                (tag::NAME, Value::Strings(&[name])),
+                (tag::VERSION, Value::Strings(&["1~rc"])),
+                (tag::RELEASE, Value::Strings(&["2"])),
+                (tag::EPOCH, Value::Int32(&[3])),
+                (tag::ARCH, Value::Strings(&["noarch"])),
+                (tag::SUMMARY, Value::Strings(&["a & b\u{7}"])),
+                (
+                    tag::REQUIRE_NAME,
+                    Value::Strings(&["rpmlib(X)", "/bin/sh", "lib<x>"]),
+                ),
+                (
+                    tag::REQUIRE_FLAGS,
+                    Value::Int32(&[1 << 24 | 0xa, 1 << 9, 0xc]),
+                ),
+                (tag::REQUIRE_VERSION, Value::Strings(&["1-1", "", "2:3-4"])),
+                (tag::BASE_NAMES, Value::Strings(&["tool"])),
+                (tag::DIR_NAMES, Value::Strings(&["/usr/bin/"])),
+                (tag::DIR_INDEXES, Value::Int32(&[0])),
+            ],
+        );
+        let path = directory.join(format!("{}.blob", name.len()));
+        fs::write(&path, &bytes).unwrap();
+        Fetched {
+            package: Package {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                arch: "noarch".to_owned(),
+                url: String::new(),
+                size: bytes.len() as u64,
+                sha256: Digest::of(&bytes),
+                signature: None,
+            },
+            file: path,
+            signature: None,
+        }
+    }
+
+    #[test]
+    fn packages_are_described() {
+        let directory = tempfile::tempdir().unwrap();
+        let packages = [fetched(directory.path(), "a", "3:1~rc-2")];
+        let repository = Repository { epoch: 7 };
+        let root = directory.path().join("repo");
+        fs::create_dir(&root).unwrap();
+        repository.write_parts(&root, &packages, &[]).unwrap();
+        assert!(root.join("signed/a-1~rc-2.noarch.rpm").exists());
+        let packed = fs::File::open(root.join("signed/repodata/primary.xml.gz")).unwrap();
+        let mut text = String::new();
+        let mut reader = flate2::read::GzDecoder::new(packed);
+        reader.read_to_string(&mut text).unwrap();
+        for part in [
+            "packages=\"1\"",
+            "<version epoch=\"3\" ver=\"1~rc\" rel=\"2\"/>",
+            "<summary>a &amp; b</summary>",
+            "<rpm:entry name=\"/bin/sh\" pre=\"1\"/>",
+            "<rpm:entry name=\"lib&lt;x&gt;\" flags=\"GE\" epoch=\"2\" ver=\"3\" rel=\"4\"/>",
+            "<file>/usr/bin/tool</file>",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!text.contains("rpmlib"));
+        let repomd = fs::read(root.join("bare/repodata/repomd.xml")).unwrap();
+        assert!(String::from_utf8_lossy(&repomd).contains("<timestamp>7</timestamp>"));
+    }
+
+    #[test]
+    fn another_package_under_the_digest_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, version, said) in [
+            ("a", "2-1", "its version is 3:1~rc-2, the lock has 2-1"),
+            ("../a", "3:1~rc-2", "its name or version is `../a`"),
+        ] {
+            let packages = [fetched(directory.path(), name, version)];
+            let written = Repository { epoch: 0 }.write(directory.path(), &packages);
+            let error = written.unwrap_err();
+            assert!(error.to_string().ends_with(said), "{error}");
+        }
+    }
+}
