@@ -29,6 +29,8 @@ pub(crate) struct Rpm<'a> {
     pub(crate) version: &'a str,
     /// Further lines of its spec, before the description.
     pub(crate) fields: &'a str,
+    /// Its script before the installation.
+    pub(crate) pre: &'a str,
     /// Its script after the installation.
     pub(crate) post: &'a str,
     pub(crate) key: Key,
@@ -40,6 +42,7 @@ impl<'a> Rpm<'a> {
             name,
             version,
             fields: "",
+            pre: "",
             post: "",
             key: Key::Own,
         }
@@ -132,16 +135,16 @@ pub(crate) fn build(rpm: &Rpm<'_>) -> PathBuf {
     fs::create_dir(&top).unwrap();
     let (name, version) = (rpm.name, rpm.version);
     let (epoch, version) = version.split_once(':').unwrap_or(("0", version));
-    let post = if rpm.post.is_empty() {
-        String::new()
-    } else {
-        format!("%post\n{}\n", rpm.post)
+    let script = |name: &str, text: &str| match text {
+        "" => String::new(),
+        text => format!("%{name}\n{text}\n"),
     };
+    let scripts = script("pre", rpm.pre) + &script("post", rpm.post);
     let spec = format!(
         "Name: {name}\nEpoch: {epoch}\nVersion: {version}\nRelease: 1\nSummary: a package\n\
          License: MIT\nVendor: racker\nBuildArch: noarch\n{}\n%description\n<A> & package.\n\
          %install\nmkdir -p %{{buildroot}}/usr/share/{name}\n\
-         echo {version} >%{{buildroot}}/usr/share/{name}/version\n{post}\
+         echo {version} >%{{buildroot}}/usr/share/{name}/version\n{scripts}\
          %files\n/usr/share/{name}\n",
         rpm.fields
     );

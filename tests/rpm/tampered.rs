@@ -15,6 +15,7 @@ both!(
     metadata_of_somebody_else,
     nothing_signed,
     packages_of_somebody_else,
+    a_script_that_fails,
 );
 
 /// A bench with a lock, whose store has no package file of the repository.
@@ -142,4 +143,19 @@ fn packages_of_somebody_else(manager: &'static str) {
     }
     bench.recipe(APP);
     bench.bake().success();
+}
+
+fn a_script_that_fails(manager: &'static str) {
+    let bench = Bench::new(manager);
+    bench.archive.add(&Rpm {
+        pre: "echo it is full; exit 3",
+        ..Rpm::new("bad", "1")
+    });
+    bench.archive.publish(Key::Own, &[]);
+    bench.recipe("[[step]]\nPM = [\"bad\"]\n");
+    let output = bench
+        .bake()
+        .code(100)
+        .says("scriptlet failed, exit status 3");
+    nothing_is_left(&bench, &output);
 }

@@ -8,6 +8,7 @@ import sys
 import dnf
 import dnf.callback
 import dnf.exceptions
+import libdnf.transaction
 
 X = "/run/racker"
 HOLD = "racker-hold"
@@ -23,6 +24,7 @@ class Progress(dnf.callback.TransactionProgress):
     def __init__(self):
         super().__init__()
         self.said = None
+        self.errors = []
 
     def progress(self, package, action, ti_done, ti_total, ts_done, ts_total):
         line = "%s %s" % (dnf.transaction.ACTIONS.get(action, action), package)
@@ -35,6 +37,7 @@ class Progress(dnf.callback.TransactionProgress):
             print(msgs, flush=True)
 
     def error(self, message):
+        self.errors.append(str(message))
         print("error: %s" % message, file=sys.stderr, flush=True)
 
 
@@ -188,10 +191,16 @@ def perform(request):
     ask(base, request)
     base.download_packages(list(base.transaction.install_set))
     check_signatures(base)
-    base.do_transaction(Progress())
-    failed = [str(it) for it in base.transaction if it.state == 3]
+    progress = Progress()
+    try:
+        base.do_transaction(progress)
+    except dnf.exceptions.Error as error:
+        raise Refused("failed", "; ".join(progress.errors + [str(error)]))
+    failed = libdnf.transaction.TransactionItemState_ERROR
+    failed = [str(it) for it in base.transaction if it.state == failed]
     if failed:
-        raise Refused("failed", "these could not be installed or removed: " + " ".join(failed))
+        reasons = progress.errors or ["these could not be installed or removed: " + " ".join(failed)]
+        raise Refused("failed", "; ".join(reasons))
     base.close()
 
 

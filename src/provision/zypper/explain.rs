@@ -62,6 +62,22 @@ pub(super) fn explain(output: &str) -> Error {
             return Error::Unreachable { details };
         }
     }
+    // What rpm says is what it was; zypper says much around it.
+    let rpm: Vec<&str> = said
+        .iter()
+        .filter_map(|line| {
+            line.split_once("error: ")
+                .or_else(|| line.split_once("warning: "))
+        })
+        .map(|(_, words)| words)
+        .filter(|words| words.contains("scriptlet failed") || words.contains("install failed"))
+        .collect();
+    if !rpm.is_empty() {
+        return Error::Failed {
+            tool: "rpm",
+            details: rpm.join("; "),
+        };
+    }
     let said: Vec<&str> = said.into_iter().filter(|line| !line.is_empty()).collect();
     let last = &said[said.len().saturating_sub(LAST_LINES)..];
     Error::Failed {
@@ -121,6 +137,13 @@ mod tests {
             "[test|http://m.test/] Valid metadata not found at specified URL\n",
             "cannot reach the package repository: [test|http://m.test/] Valid metadata not found \
              at specified URL",
+        );
+        case(
+            "(2/2) Installing: a-1-1.noarch [..error]\nInstallation of a-1-1.noarch failed:\n\
+             error: %prein(a-1-1.noarch) scriptlet failed, exit status 3\n\
+             error: a-1-1.noarch: install failed\n\nAbort, retry, ignore? [a/r/i] (a): a\n",
+            "rpm failed: %prein(a-1-1.noarch) scriptlet failed, exit status 3; a-1-1.noarch: \
+             install failed",
         );
         case("one\n\ntwo\n", "zypper failed: one\ntwo");
     }
