@@ -681,6 +681,7 @@ fn many_files_are_fetched_at_once() {
             Download {
                 // A mirror that lost it is passed over.
                 mirrors: vec![format!("http://{}/v2/odd/gone/{digest}", registry.host)],
+                others: Vec::new(),
                 url,
                 digest: Some(digest.parse().unwrap()),
                 size: layer["size"].as_u64(),
@@ -710,6 +711,7 @@ fn many_files_are_fetched_at_once() {
         size: None,
         url: list[1].url.clone(),
         mirrors: Vec::new(),
+        others: Vec::new(),
     };
     let other = tempfile::tempdir().unwrap();
     let (place, error) = client

@@ -19,7 +19,7 @@ const LARGEST: u64 = 32 << 20;
 
 /// A tree with the bytes of its files.
 #[derive(Debug)]
-pub(super) struct Files<'a> {
+pub(crate) struct Files<'a> {
     pub(super) store: &'a Store,
     pub(super) tree: &'a Tree,
     left: Cell<u64>,
@@ -37,7 +37,7 @@ pub(super) struct Found {
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn new(store: &'a Store, tree: &'a Tree) -> Self {
+    pub(crate) fn new(store: &'a Store, tree: &'a Tree) -> Self {
         Self {
             store,
             tree,
@@ -58,7 +58,7 @@ impl<'a> Files<'a> {
     }
 
     /// The bytes of the file that a path leads to; none where there is no file.
-    pub(super) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(found) = self.find(path) else {
             return Ok(None);
         };
@@ -79,7 +79,7 @@ impl<'a> Files<'a> {
     }
 
     /// The names in a directory, sorted; none where there is no directory.
-    pub(super) fn names(&self, directory: &str) -> Vec<&'a str> {
+    pub(crate) fn names(&self, directory: &str) -> Vec<&'a str> {
         let Ok(NodeRef::Directory(found)) = self.tree.lookup(directory.as_bytes()) else {
             return Vec::new();
         };

@@ -32,6 +32,7 @@ mod stanza;
 mod text;
 
 pub use error::Error;
+pub(crate) use files::Files;
 pub use listing::Installed;
 pub use os::Os;
 pub use package::{Database, Package, Source};

@@ -22,6 +22,8 @@ pub struct Download {
     pub url: String,
     /// Other places that may have it, asked first, in this order.
     pub mirrors: Vec<String>,
+    /// Places that are asked where it is in none of these.
+    pub others: Vec<String>,
     /// What it must be.
     pub digest: Option<Digest>,
     /// How large it must be.
@@ -41,6 +43,7 @@ impl Client {
         let download = Download {
             url: url.to_owned(),
             mirrors: Vec::new(),
+            others: Vec::new(),
             digest: expected.copied(),
             size: None,
         };
@@ -109,25 +112,35 @@ impl Client {
             progress.present(file_name(&download.url));
             return Ok(digest);
         }
-        let mut first = None;
-        for url in download.mirrors.iter().chain([&download.url]) {
+        let own = [&download.url];
+        let places = download.mirrors.iter().chain(own).chain(&download.others);
+        let alone = download.mirrors.is_empty() && download.others.is_empty();
+        let mut worst: Option<Error> = None;
+        for url in places {
             let sink = store
                 .blob_writer()
                 .map_err(|error| Error::store(&download.url, error))?;
             match self.fetch(download, url, sink, progress, cancel) {
                 Ok(digest) => return Ok(digest),
-                // The last place is the one that the file is named by.
-                Err(error) if *url == download.url => return Err(first.unwrap_or(error)),
                 Err(error) => {
-                    progress.message(&format!("mirror is of no use: {error}"));
-                    // Wrong bytes are worth more than what follows from asking elsewhere.
-                    if error.is_digest_mismatch() {
-                        first.get_or_insert(error);
+                    if !alone {
+                        progress.message(&format!("not to be had there: {error}"));
+                    }
+                    // Wrong bytes say more than what the place itself says that the file is named
+                    // by, and that says more than the others.
+                    let known = worst.as_ref();
+                    if !known.is_some_and(Error::is_digest_mismatch)
+                        && (known.is_none() || *url == download.url || error.is_digest_mismatch())
+                    {
+                        worst = Some(error);
                     }
                 }
             }
+            if cancel.load(Ordering::Relaxed) {
+                break;
+            }
         }
-        unreachable!("the last place returns")
+        Err(worst.expect("there is a place to ask"))
     }
 
     fn fetch(

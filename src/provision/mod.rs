@@ -18,6 +18,7 @@
 //! [`normalise`] then takes out of the changed tree what differs between two equal runs.
 
 pub mod apt;
+pub mod archives;
 pub mod bootstrap;
 pub mod dnf;
 pub mod error;

@@ -105,6 +105,7 @@ pub(super) fn find(
                     let list = [Download {
                         url: url.clone(),
                         mirrors: Vec::new(),
+                        others: Vec::new(),
                         digest: known,
                         size: None,
                     }];

@@ -13,6 +13,7 @@ use crate::package::Manager;
 use crate::plan::Action;
 use crate::plan::lock::{Lock, Section};
 use crate::provision::apt::Settings;
+use crate::provision::archives::archives;
 use crate::provision::normalise::After;
 use crate::provision::{Exchange, bootstrap, implementation};
 use crate::recipe::Bootstrap;
@@ -42,7 +43,7 @@ pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
     refuse_when_locked(step, stale)?;
     let message = format!("{}: resolving packages", step.planned.id);
     step.shop.reporter.event(Event::Message(&message));
-    let hold = held(step)?;
+    let hold = held(step, Vec::new)?;
     let stage = step.shop.store.stage()?;
     let exchange = Exchange::new(stage.path());
     let settings = Settings::of_this_host();
@@ -91,11 +92,11 @@ pub(super) fn make(
     lock: &Lock,
 ) -> Result<Made, Error> {
     bootstrap::check_tools().map_err(|error| step.provision(error))?;
-    let packages = fetch::locked(step, lock)?;
     let sources = lock
         .section(&step.planned.id, step.platform)
         .and_then(|section| section.sources.clone())
         .unwrap_or_default();
+    let packages = fetch::locked(step, lock, || archives(&sources))?;
     let log = step.log()?;
     let changes = on_own_thread(|| {
         let place = Workplace::open(SIZE)?;

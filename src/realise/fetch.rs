@@ -1,5 +1,6 @@
 //! Locked package files into the store.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use racker_store::Digest;
@@ -10,16 +11,27 @@ use crate::oci::Download;
 use crate::package::Package;
 use crate::plan::lock::Lock;
 use crate::provision::Fetched;
+use crate::provision::archives::elsewhere;
 
 /// Makes sure that every locked package of the step is in the store.
-pub(super) fn locked(step: &Step<'_>, lock: &Lock) -> Result<Vec<Fetched>, Error> {
+pub(super) fn locked(
+    step: &Step<'_>,
+    lock: &Lock,
+    archives: impl Fn() -> Vec<String>,
+) -> Result<Vec<Fetched>, Error> {
     let packages = lock.packages(&step.planned.id, step.platform);
-    fetch(step, packages.unwrap_or_default())
+    fetch(step, packages.unwrap_or_default(), archives)
 }
 
-/// Makes sure that these packages, and what signs them, are in the store.
-pub(super) fn fetch(step: &Step<'_>, packages: &[Package]) -> Result<Vec<Fetched>, Error> {
+/// Makes sure that these packages, and what signs them, are in the store. The `archives` that the
+/// image is configured with are asked for what is not where the lock says.
+pub(super) fn fetch(
+    step: &Step<'_>,
+    packages: &[Package],
+    archives: impl Fn() -> Vec<String>,
+) -> Result<Vec<Fetched>, Error> {
     let store = step.shop.store;
+    let known = OnceCell::new();
     let mut list = Vec::new();
     let mut owners = Vec::new();
     for package in packages {
@@ -28,8 +40,10 @@ pub(super) fn fetch(step: &Step<'_>, packages: &[Package]) -> Result<Vec<Fetched
         for (digest, size, ending) in [file].into_iter().chain(signature) {
             if store.blob(&digest).is_none() {
                 let url = format!("{}{ending}", package.url);
+                let known = known.get_or_init(&archives);
                 list.push(Download {
                     mirrors: mirrors(step, &url),
+                    others: elsewhere(&url, known),
                     url,
                     digest: Some(digest),
                     size,

@@ -139,6 +139,7 @@ fn download(step: &Step<'_>, url: &str, digest: Option<Digest>) -> Result<(Diges
     let list = [Download {
         url: url.to_owned(),
         mirrors: Vec::new(),
+        others: Vec::new(),
         digest,
         size: None,
     }];

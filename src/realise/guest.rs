@@ -13,7 +13,7 @@ use super::{Error, Workshop};
 use crate::container::direct::{self, Outcome};
 use crate::container::nspawn::{Bind, Network};
 use crate::container::users::{self, User};
-use crate::container::{Console, Process, Snapshot, Upper};
+use crate::container::{self, Console, Process, Snapshot, Upper};
 use crate::provision::{self, Exchange, Job};
 
 /// A snapshot in which a step works.
@@ -163,12 +163,16 @@ impl Guest<'_> {
             forward_signals: false,
             phase: &|_| (),
         };
-        Ok(direct::run(
-            &self.snapshot,
-            process,
-            Console::Log(output),
-            &options,
-        )?)
+        let result = direct::run(&self.snapshot, process, Console::Log(output), &options);
+        result.map_err(|error| match error {
+            // What nspawn has to say about it went where the command's output goes.
+            container::Error::Nspawn(how) => {
+                let said = tail(&self.shop.store.log_path(log.id()), 5);
+                let reason = if said.is_empty() { how } else { said };
+                container::Error::Nspawn(reason).into()
+            }
+            other => other.into(),
+        })
     }
 
     /// Gives the user a shell in the snapshot as it is.

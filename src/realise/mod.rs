@@ -11,6 +11,7 @@
 //! This is where recipes, registries, package managers and containers meet; each of those knows
 //! nothing of the others.
 
+mod archives;
 mod bake;
 mod base;
 mod bootstrap;

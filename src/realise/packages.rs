@@ -5,7 +5,7 @@ use racker_store::{Content, NodeRef, Tree, TreeId};
 use super::guest::{Guest, with_guest};
 use super::outcome::{excluded, failed, finish};
 use super::step::{Made, Parent, Step, switched_off};
-use super::{Error, Event, fetch, metadata, settle};
+use super::{Error, Event, archives, fetch, metadata, settle};
 use crate::container::direct::Outcome;
 use crate::package::{Manager, Package};
 use crate::plan::lock::{Lock, Section, Stale};
@@ -40,7 +40,7 @@ pub(super) fn renew(step: &Step<'_>, parent: &Parent, lock: &mut Lock) -> Result
     refuse_when_locked(step, stale)?;
     let manager = manager(step, packages, &parent.tree)?;
     let mut request = request(packages, step)?;
-    request.hold = held(step)?;
+    request.hold = held(step, || archives::of(step.shop.store, &parent.tree))?;
     step.shop.reporter.event(Event::Message(&format!(
         "{}: resolving packages",
         step.planned.id
@@ -76,7 +76,10 @@ fn stale(step: &Step<'_>, lock: &Lock, parent: Option<&str>) -> Result<Option<St
 }
 
 /// The packages that an update leaves as they are, with their files.
-pub(super) fn held(step: &Step<'_>) -> Result<Vec<Fetched>, Error> {
+pub(super) fn held(
+    step: &Step<'_>,
+    archives: impl Fn() -> Vec<String>,
+) -> Result<Vec<Fetched>, Error> {
     let Some(update) = &step.options.update else {
         return Ok(Vec::new());
     };
@@ -87,7 +90,7 @@ pub(super) fn held(step: &Step<'_>) -> Result<Vec<Fetched>, Error> {
         .filter(|package| !update.names.contains(&package.name))
         .cloned()
         .collect();
-    fetch::fetch(step, &held)
+    fetch::fetch(step, &held, archives)
 }
 
 /// The metadata that the recipe's steps before this one, or this one before it changed, were
@@ -167,7 +170,8 @@ pub(super) fn make(
     let epoch = step.epoch(lock);
     let manager = manager(step, packages, &parent.tree)?;
     let mut request = request(packages, step)?;
-    let fetched = step.timed("fetching", || fetch::locked(step, lock))?;
+    let archives = || archives::of(step.shop.store, &parent.tree);
+    let fetched = step.timed("fetching", || fetch::locked(step, lock, archives))?;
     request.spared = normalise::spared(
         &parent.tree,
         After::Packages,

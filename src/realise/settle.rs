@@ -61,6 +61,7 @@ fn download(url: &str, size: Option<u64>) -> Download {
     Download {
         url: url.to_owned(),
         mirrors: Vec::new(),
+        others: Vec::new(),
         digest: None,
         size,
     }

@@ -60,7 +60,7 @@ impl<'a> Workshop<'a> {
 
     /// Makes sure that the store has these files; an error comes with the place of its file.
     pub(super) fn fetch_all(&self, list: &[Download]) -> Result<Vec<Digest>, (usize, oci::Error)> {
-        let jobs = self.settings.jobs.max(4);
+        let jobs = self.settings.jobs.max(8);
         let progress = self.reporter.progress();
         self.client.download_all(self.store, list, jobs, progress)
     }

@@ -277,3 +277,21 @@ fn a_full_disk() {
     }
     assert!((8..14).contains(&refused), "{refused} of 14 bakes failed");
 }
+
+/// Before the step's command runs there is systemd-nspawn, which has things to say too.
+#[test]
+fn what_systemd_nspawn_does_not_like() {
+    let kitchen = Kitchen::new();
+    kitchen.recipe(
+        "odd.toml",
+        "normalise = { machine-id = false }
+        [[step]]\nrun = \"echo nonsense > /etc/machine-id\"\n[[step]]\nrun = \"true\"\n",
+    );
+    kitchen
+        .bake("odd.toml")
+        .code(1)
+        .one_message()
+        .says("could not start the container")
+        .says("machine ID");
+    kitchen.racker.verify();
+}

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::fs::{FlockOperation, flock};
+
 use super::support::Kitchen;
 use super::{file, makes, serve, tree};
 
@@ -177,4 +179,34 @@ fn a_cache_outlives_the_build_and_stays_out_of_the_image() {
     let output = kitchen.racker.run(&["log", "other/1"]).success();
     assert_eq!(output.text(), "1\n0\n");
     kitchen.racker.verify();
+}
+
+/// Owners come out the same whichever ids of the host stand for the guest's.
+#[test]
+fn other_ids_of_the_host() {
+    let kitchen = Kitchen::new();
+    kitchen.recipe(
+        "owners.toml",
+        "[[step]]\nrun = '''
+        echo one > /one; chown 33:65534 /one; chmod 4755 /one
+        mkdir /two; chown 65535:1 /two; ln -s one /link; chown -h 7:8 /link
+        '''\n",
+    );
+    kitchen.bake("owners.toml").success();
+    let before = tree(&kitchen, "owners");
+    // All free blocks of the first hundred are taken, until the end of the test.
+    let taken: Vec<_> = (0..100)
+        .filter_map(|number| {
+            let path = format!("/run/racker/blocks/{number}");
+            let file = fs::File::options().append(true).create(true).open(path);
+            let file = file.unwrap();
+            let held = flock(&file, FlockOperation::NonBlockingLockExclusive);
+            held.is_ok().then_some(file)
+        })
+        .collect();
+    assert!(!taken.is_empty());
+    let arguments = ["bake", "--no-cache", "owners.toml"];
+    kitchen.racker.run(&arguments).success();
+    assert_eq!(tree(&kitchen, "owners"), before);
+    drop(taken);
 }

@@ -84,6 +84,29 @@ fn a_version_that_is_gone() {
     racker.run(&["bake", "box.toml"]).code(2).one_message();
 }
 
+/// The archives that the image is configured with are asked for what is not where the lock says.
+#[test]
+fn a_version_that_another_archive_of_the_image_has() {
+    let bench = locked();
+    let spare = Files::serve(bench.archive.path("spare").as_path());
+    fs::create_dir_all(bench.archive.path("spare/pool")).unwrap();
+    let deb = find(&bench.archive.path("pool"), "app_1_all.deb");
+    let kept = bench.archive.path("spare/pool/app_1_all.deb");
+    fs::rename(&deb, &kept).unwrap();
+    let other = format!("deb {} test main\n", spare.url);
+    bench.source(&(bench.archive.source() + &other));
+    let arguments = ["bake", "--locked", "box.toml"];
+    // What it has must be the same file.
+    let bytes = fs::read(&kept).unwrap();
+    fs::write(&kept, [&bytes[..], b"more"].concat()).unwrap();
+    let output = bench.racker(&arguments).code(102);
+    let output = output.says("package app 1").says("size mismatch");
+    nothing_is_left(&bench, &output);
+    fs::write(&kept, &bytes).unwrap();
+    bench.racker(&arguments).success().says("not found on");
+    assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
+}
+
 #[test]
 fn a_lock_that_was_changed_by_hand() {
     let bench = locked();

@@ -6,8 +6,9 @@ use super::context::Context;
 use crate::provision::Result;
 
 pub(super) fn package_logs(context: &mut Context<'_>) {
-    for name in ["dpkg.log", "alternatives.log", "bootstrap.log"] {
-        context.remove(&format!("var/log/{name}"));
+    let names = ["dpkg", "alternatives", "bootstrap", "fontconfig"];
+    for name in names {
+        context.remove(&format!("var/log/{name}.log"));
     }
     context.remove_in("var/log/apt", |_| true);
     context.remove_in("var/log", |name| {

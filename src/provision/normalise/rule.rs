@@ -138,12 +138,12 @@ pub const RULES: &[Rule] = &[
         )
     },
     Rule {
-        version: 2,
+        version: 3,
         ..tree(
             "package-logs",
-            "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,apt/*,dnf*.log,hawkey.log,\
-             yum.log,zypper.log,zypp/history}",
-            "every line of them has a time",
+            "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,fontconfig.log,apt/*,dnf*.log,\
+             hawkey.log,yum.log,zypper.log,zypp/history}",
+            "their lines have times, or the order of a directory",
             Action::Remove(leftovers::package_logs),
         )
     },
