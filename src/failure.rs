@@ -9,6 +9,8 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// `diff --exit-code`: the two differ.
 pub const DIFFERENT: u8 = 1;
+/// `pkgprobe`: a check does not hold.
+pub const CHECK_FAILED: u8 = 3;
 /// A step of a recipe failed.
 pub const STEP_FAILED: u8 = 100;
 /// A step took longer than its timeout.

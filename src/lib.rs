@@ -25,6 +25,7 @@ pub mod installed;
 pub mod oci;
 pub mod package;
 pub mod plan;
+pub mod probe;
 pub mod provenance;
 pub mod provision;
 pub mod purl;

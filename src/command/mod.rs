@@ -11,6 +11,7 @@ mod images;
 mod inspect;
 mod lock;
 mod log;
+mod pkgprobe;
 mod plan;
 mod provenance;
 mod pull;
@@ -80,6 +81,8 @@ enum Verb {
     Pull(pull::Args),
     /// Run a command in a snapshot of an image
     Run(Box<run::Args>),
+    /// Boot images with packages in them and check that they work
+    Pkgprobe(Box<pkgprobe::Args>),
     /// Write an image into an OCI layout, the same bytes everywhere
     Save(save::Args),
     /// List images
@@ -154,6 +157,7 @@ pub fn main() -> u8 {
             Verb::Log(args) => log::run(&context, args),
             Verb::Pull(args) => pull::run(&context, args),
             Verb::Run(args) => run::run(&context, *args),
+            Verb::Pkgprobe(args) => pkgprobe::run(&context, &args),
             Verb::Save(args) => save::run(&context, &args),
             Verb::Images(args) => images::run(&context, args),
             Verb::Rules(args) => rules::run(&context, args),

@@ -122,6 +122,7 @@ fn in_snapshot(
         .unwrap_or(snapshot.slot().id());
     let options = direct::Options {
         hostname,
+        own_hosts: true,
         network: match args.network {
             NetworkMode::None => Network::None,
             NetworkMode::Host => Network::Host,

@@ -33,12 +33,20 @@ const MASKED: [&str; 27] = [
     "systemd-update-utmp.service",
 ];
 
-/// Arguments for the guest's init. `interactive` boots for one command, which no login manager
-/// needs to know of.
-pub fn arguments(interactive: bool) -> Vec<String> {
+/// What a guest boots for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// One command, which no login manager needs to know of.
+    Command,
+    /// All of its services.
+    Services,
+}
+
+/// Arguments for the guest's init.
+pub fn arguments(purpose: Purpose) -> Vec<String> {
     let mut arguments = vec!["systemd.show_status=0".to_owned()];
     arguments.extend(MASKED.iter().map(|unit| format!("systemd.mask={unit}")));
-    if interactive {
+    if purpose == Purpose::Command {
         arguments.push("systemd.mask=systemd-logind.service".to_owned());
         arguments.push("systemd.mask=systemd-user-sessions.service".to_owned());
     }

@@ -3,10 +3,11 @@
 //! Neither the guest nor the host needs a bus daemon. Source: `org.freedesktop.systemd1(5)`;
 //! systemd sends its signals to private peers unasked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::num::NonZeroU32;
 use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
 use serde::Serialize;
 use zbus::message::{Flags, Type};
@@ -15,14 +16,16 @@ use zbus::{DynamicType, Message, OwnedObjectPath, OwnedVariant, Variant};
 use super::wire::Peer;
 use super::{Error, Exit};
 
-const MANAGER: &str = "org.freedesktop.systemd1.Manager";
-const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
-const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+pub(super) const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+pub(super) const MANAGER_PATH: &str = "/org/freedesktop/systemd1";
+pub(super) const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
-/// The transient unit that a command runs as, and its object.
-const UNIT: &str = "racker.service";
-const UNIT_PATH: &str = "/org/freedesktop/systemd1/unit/racker_2eservice";
+/// The transient unit of the one command that a guest was booted for.
+pub(super) const UNIT: &str = "racker.service";
+
+/// Messages kept while one reply is waited for.
+const KEPT: usize = 10_000;
 
 /// The exit codes of systemd's own between fork and execve. Source: `systemd.exec(5)`.
 const OWN_STATUS: std::ops::RangeInclusive<i32> = 200..=245;
@@ -32,7 +35,22 @@ pub(super) type Properties = Vec<(String, Variant<'static>)>;
 
 /// A connection to the guest's PID 1.
 #[derive(Debug)]
-pub(super) struct Bus(Peer);
+pub(super) struct Bus {
+    peer: Peer,
+    /// What came while a reply was waited for.
+    kept: VecDeque<Message>,
+}
+
+/// What waiting for a message came to.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// A message.
+    Message(Box<Message>),
+    /// The guest went down.
+    Ended,
+    /// Time ran out.
+    TimedOut,
+}
 
 /// How a unit came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,80 +61,131 @@ pub(super) enum UnitEnd {
     NotStarted(i32),
     /// The guest went down before.
     GuestEnded,
+    /// Time ran out before.
+    TimedOut,
 }
 
-fn bus_error(error: impl std::fmt::Display) -> Error {
+pub(super) fn bus_error(error: impl std::fmt::Display) -> Error {
     Error::Bus(error.to_string())
 }
 
 impl Bus {
     /// Talks over a socket connected from inside the guest, as its root.
     pub(super) fn open(stream: UnixStream) -> Result<Self, Error> {
-        Peer::authenticate(stream).map(Self).map_err(bus_error)
+        Ok(Self {
+            peer: Peer::authenticate(stream).map_err(bus_error)?,
+            kept: VecDeque::new(),
+        })
     }
 
-    /// Starts the command's unit and waits for its end. systemd orders it after `basic.target`, so
-    /// it can be asked for while the guest still boots.
-    pub(super) fn run(&mut self, properties: Properties) -> Result<UnitEnd, Error> {
+    /// The next message.
+    pub(super) fn receive(&mut self, deadline: Option<Instant>) -> Result<Heard, Error> {
+        match self.kept.pop_front() {
+            Some(message) => Ok(Heard::Message(Box::new(message))),
+            None => self.hear(deadline),
+        }
+    }
+
+    fn hear(&mut self, deadline: Option<Instant>) -> Result<Heard, Error> {
+        if !self.peer.wait(deadline).map_err(bus_error)? {
+            return Ok(Heard::TimedOut);
+        }
+        match self.peer.receive() {
+            Ok(message) => Ok(Heard::Message(Box::new(message))),
+            Err(error) if ended(&error) => Ok(Heard::Ended),
+            Err(error) => Err(bus_error(error)),
+        }
+    }
+
+    /// Calls a method and waits for the answer. Signals that come before it are kept.
+    pub(super) fn ask<B, T>(
+        &mut self,
+        path: &str,
+        interface: &str,
+        member: &str,
+        body: &B,
+        deadline: Instant,
+    ) -> Result<T, Error>
+    where
+        B: Serialize + DynamicType,
+        T: for<'de> serde::Deserialize<'de> + DynamicType + zbus::Type,
+    {
+        let call = self.call(path, interface, member, body)?;
+        loop {
+            match self.hear(Some(deadline))? {
+                Heard::Message(message) if message.header().reply_serial() == Some(call) => {
+                    return reply(&message);
+                }
+                Heard::Message(message) if self.kept.len() < KEPT => self.kept.push_back(*message),
+                Heard::Message(_) => return Err(bus_error("too many messages before an answer")),
+                Heard::Ended => return Err(bus_error("the guest went down")),
+                Heard::TimedOut => return Err(bus_error(format!("no answer to {member}"))),
+            }
+        }
+    }
+
+    /// Starts a command as a transient unit and waits for its end. systemd orders it after
+    /// `basic.target`, so it can be asked for while the guest still boots.
+    pub(super) fn run(
+        &mut self,
+        unit: &str,
+        properties: Properties,
+        deadline: Option<Instant>,
+    ) -> Result<UnitEnd, Error> {
         let auxiliary: Vec<(String, Properties)> = Vec::new();
         let call = self.call(
             MANAGER_PATH,
             MANAGER,
             "StartTransientUnit",
-            &(UNIT, "fail", properties, auxiliary),
+            &(unit, "fail", properties, auxiliary),
         )?;
         // The descriptors go with the message; only the guest may hold them from here on.
+        let unit_path = object_path(unit);
         let mut job: Option<OwnedObjectPath> = None;
         let mut started = None;
         let mut over = false;
         loop {
-            let message = match self.0.receive() {
-                Ok(message) => message,
-                Err(error) if ended(&error) => return Ok(UnitEnd::GuestEnded),
-                Err(error) => return Err(bus_error(error)),
+            let message = match self.hear(deadline)? {
+                Heard::Message(message) => message,
+                Heard::Ended => return Ok(UnitEnd::GuestEnded),
+                Heard::TimedOut => return Ok(UnitEnd::TimedOut),
             };
-            let header = message.header();
-            if header.reply_serial() == Some(call) {
+            if message.header().reply_serial() == Some(call) {
                 job = Some(reply(&message)?);
             }
-            let member = header
-                .member()
-                .map(zbus::names::MemberName::as_str)
-                .unwrap_or_default();
-            if member == "JobRemoved" {
-                let (_, path, _, result): (u32, OwnedObjectPath, String, String) =
-                    message.body().deserialize().map_err(bus_error)?;
+            if let Some((path, result)) = job_removed(&message)? {
                 if job.as_ref() == Some(&path) {
                     started = Some(result == "done");
                 }
-            } else if member == "PropertiesChanged"
-                && header.path().is_some_and(|path| path.as_str() == UNIT_PATH)
+            } else if let Some(changed) = changes(&message, &unit_path)?
+                && let Some(state) = changed.get("SubState")
             {
-                let (_, changed, _): (String, BTreeMap<String, OwnedVariant>, Vec<String>) =
-                    message.body().deserialize().map_err(bus_error)?;
-                if let Some(state) = changed.get("SubState") {
-                    let state = <&str>::try_from(state).unwrap_or_default();
-                    over = matches!(state, "exited" | "failed" | "dead");
-                }
+                let state = <&str>::try_from(state).unwrap_or_default();
+                over = matches!(state, "exited" | "failed" | "dead");
             }
             match started {
-                Some(false) => return self.end(false),
-                Some(true) if over => return self.end(true),
+                Some(false) => return self.end(&unit_path, false, deadline),
+                Some(true) if over => return self.end(&unit_path, true, deadline),
                 _ => {}
             }
         }
     }
 
-    fn end(&mut self, started: bool) -> Result<UnitEnd, Error> {
-        let call = self.call(UNIT_PATH, PROPERTIES, "GetAll", &SERVICE)?;
+    fn end(
+        &mut self,
+        unit_path: &str,
+        started: bool,
+        deadline: Option<Instant>,
+    ) -> Result<UnitEnd, Error> {
+        let call = self.call(unit_path, PROPERTIES, "GetAll", &SERVICE)?;
         let all: BTreeMap<String, OwnedVariant> = loop {
-            match self.0.receive() {
-                Ok(message) if message.header().reply_serial() == Some(call) => {
+            match self.hear(deadline)? {
+                Heard::Message(message) if message.header().reply_serial() == Some(call) => {
                     break reply(&message)?;
                 }
-                Ok(_) => {}
-                Err(error) if ended(&error) => return Ok(UnitEnd::GuestEnded),
-                Err(error) => return Err(bus_error(error)),
+                Heard::Message(_) => {}
+                Heard::Ended => return Ok(UnitEnd::GuestEnded),
+                Heard::TimedOut => return Ok(UnitEnd::TimedOut),
             }
         };
         let number = |name: &str| {
@@ -151,13 +220,13 @@ impl Bus {
             .interface(interface)
             .build(body)
             .map_err(bus_error)?;
-        self.0.send(&message).map_err(bus_error)?;
+        self.peer.send(&message).map_err(bus_error)?;
         Ok(message.primary_header().serial_num())
     }
 
     /// Something that sends signals to the command from another thread.
     pub(super) fn signaller(&self) -> Result<impl Fn(i32) + Send + 'static, Error> {
-        let peer = self.0.try_clone().map_err(bus_error)?;
+        let peer = self.peer.try_clone().map_err(bus_error)?;
         Ok(move |number: i32| {
             let message = Message::method_call(MANAGER_PATH, "KillUnit")
                 .interface(MANAGER)
@@ -168,6 +237,50 @@ impl Bus {
             }
         })
     }
+}
+
+/// The object of a unit: what is no letter or digit is written `_xx`. Source:
+/// `sd_bus_path_encode(3)`.
+pub(super) fn object_path(unit: &str) -> String {
+    let mut path = String::from("/org/freedesktop/systemd1/unit/");
+    for (place, byte) in unit.bytes().enumerate() {
+        if byte.is_ascii_alphabetic() || (place > 0 && byte.is_ascii_digit()) {
+            path.push(char::from(byte));
+        } else {
+            path.push_str(&format!("_{byte:02x}"));
+        }
+    }
+    path
+}
+
+/// The job that a message says to be over, and how it ended.
+pub(super) fn job_removed(message: &Message) -> Result<Option<(OwnedObjectPath, String)>, Error> {
+    if member(message) != "JobRemoved" {
+        return Ok(None);
+    }
+    let (_, path, _, result): (u32, OwnedObjectPath, String, String) =
+        message.body().deserialize().map_err(bus_error)?;
+    Ok(Some((path, result)))
+}
+
+/// The properties that a message says to have changed of the object at `path`.
+pub(super) fn changes(
+    message: &Message,
+    path: &str,
+) -> Result<Option<BTreeMap<String, OwnedVariant>>, Error> {
+    let header = message.header();
+    let concerned = header.path().is_some_and(|it| it.as_str() == path);
+    if member(message) != "PropertiesChanged" || !concerned {
+        return Ok(None);
+    }
+    let (_, changed, _): (String, BTreeMap<String, OwnedVariant>, Vec<String>) =
+        message.body().deserialize().map_err(bus_error)?;
+    Ok(Some(changed))
+}
+
+fn member(message: &Message) -> String {
+    let header = message.header();
+    header.member().map(ToString::to_string).unwrap_or_default()
 }
 
 fn ended(error: &io::Error) -> bool {
@@ -187,4 +300,16 @@ where
         return Err(Error::Bus(text));
     }
     message.body().deserialize().map_err(bus_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_of_units() {
+        let path = object_path("racker-1.service");
+        assert_eq!(path, "/org/freedesktop/systemd1/unit/racker_2d1_2eservice");
+        assert!(object_path("4x@a").ends_with("/_34x_40a"));
+    }
 }

@@ -7,13 +7,15 @@ use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::launch::{launch, pid, place_init};
 use super::nspawn::{Bind, Invocation, Network, Payload};
-use super::{Console, Error, Exit, Process, Snapshot, relay, signals};
+use super::{Console, Error, Exit, Process, Snapshot, hosts, relay, signals};
 
 /// What else a container has.
 #[derive(Clone)]
 pub struct Options<'a> {
     /// Its host name.
     pub hostname: &'a str,
+    /// Whether its `/etc/hosts` is not the image's but one with its name in it.
+    pub own_hosts: bool,
     /// Its network.
     pub network: Network,
     /// Host paths it sees.
@@ -58,6 +60,10 @@ pub fn run(
 ) -> Result<Outcome, Error> {
     let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
     let init = place_init(snapshot)?;
+    let mut binds = options.binds.to_vec();
+    if options.own_hosts {
+        binds.extend(hosts::bind(snapshot, options.hostname)?);
+    }
     let terminal = matches!(console, Console::Terminal);
     let invocation = Invocation {
         root: snapshot.root_path(),
@@ -65,7 +71,7 @@ pub fn run(
         hostname: options.hostname,
         ids: snapshot.slot().ids(),
         network: options.network,
-        binds: options.binds,
+        binds: &binds,
         payload: Payload::Direct {
             process,
             init: &init,

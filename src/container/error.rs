@@ -30,6 +30,9 @@ pub enum Error {
         /// The last lines of the console.
         console: String,
     },
+    /// There is nothing to boot.
+    #[error("the image has no systemd to boot")]
+    NoInit,
     /// The guest's init ended during boot.
     #[error("the container's init ended while it booted")]
     BootDied {
@@ -93,6 +96,7 @@ impl Error {
             Self::Io { source, .. } if source.raw_os_error() == Some(libc::ENOSPC) => {
                 vec!["the disk is full".into()]
             }
+            Self::NoInit => vec!["add it in a recipe: packages = [\"systemd\"]".into()],
             Self::NoIds { .. } => vec!["end some containers".into()],
             _ => Vec::new(),
         }

@@ -3,7 +3,9 @@
 //! ```text
 //! ids ─┐
 //! cgroup ─┼─> slot (guarded) ─> mount ─> snapshot ─┬─> direct   command under racker's own pid 1
-//! guard ─┘                                        └─> booted   init, command as a transient unit
+//! guard ─┘                                        └─> guest    init; its PID 1 is asked
+//!                                                       ├─> booted   a command as a transient unit
+//!                                                       └─> units    units started and watched
 //! ```
 //!
 //! Everything a container holds on the host hangs on its [`slot::Slot`]: a cgroup, a block of ids,
@@ -19,7 +21,9 @@ pub mod cgroup;
 pub mod direct;
 pub mod error;
 pub mod guard;
+pub mod guest;
 pub mod host;
+mod hosts;
 mod ids;
 mod launch;
 pub mod mount;
@@ -32,10 +36,12 @@ mod signals;
 pub mod slot;
 pub mod snapshot;
 mod terminal;
+pub mod units;
 pub mod users;
 mod wire;
 
 pub use error::Error;
+pub use guest::Guest;
 pub use mount::Method;
 pub use process::{Console, Exit, Process};
 pub use root::Root;

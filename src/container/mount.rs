@@ -22,7 +22,7 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
-use super::Error;
+use super::{Error, hosts};
 use crate::sys::{IdMap, loop_device, user_namespace, with_id_map};
 
 /// How a tree is mounted.
@@ -172,7 +172,7 @@ fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
         .map(|path| path.display().to_string())
         .collect();
     if let Some(skeleton) = skeleton(&lowers.layers, layout)? {
-        // On top, because the kernel follows a file's redirect from the last layer alone. No name of
+        // On top, because the kernel follows a file's redirect from the last layer alone. No file of
         // it is in another layer, so the order shows nowhere.
         lowerdir.insert(0, skeleton.display().to_string());
     }
@@ -215,7 +215,8 @@ const SKELETON: [(&str, Option<&str>); 13] = [
     ("tmp", None),
 ];
 
-/// A layer with the entries of [`SKELETON`] that no layer has; `None` where all are there.
+/// A layer with the entries of [`SKELETON`] that no layer has, and `/etc/hosts`; `None` where all are
+/// there.
 fn skeleton(layers: &[PathBuf], layout: &Layout<'_>) -> io::Result<Option<PathBuf>> {
     let missing: Vec<_> = SKELETON
         .iter()
@@ -225,7 +226,8 @@ fn skeleton(layers: &[PathBuf], layout: &Layout<'_>) -> io::Result<Option<PathBu
                 .any(|l| l.join(name).symlink_metadata().is_ok())
         })
         .collect();
-    if missing.is_empty() {
+    let etc = etc_without_hosts(layers)?;
+    if missing.is_empty() && etc.is_none() {
         return Ok(None);
     }
     let directory = layout.directory.join("skeleton");
@@ -239,6 +241,42 @@ fn skeleton(layers: &[PathBuf], layout: &Layout<'_>) -> io::Result<Option<PathBu
         }
         lchown(&path, owner, owner)?;
     }
+    if let Some(found) = etc {
+        let etc = directory.join("etc");
+        fs::create_dir(&etc)?;
+        let file = etc.join("hosts");
+        fs::write(&file, hosts::LOCAL)?;
+        chown(&file, owner, owner)?;
+        // It is the one that shows.
+        chown(&etc, Some(found.uid()), Some(found.gid()))?;
+        fs::set_permissions(&etc, fs::Permissions::from_mode(found.mode() & 0o7777))?;
+        let times = fs::FileTimes::new().set_modified(found.modified()?);
+        fs::File::open(&etc)?.set_times(times)?;
+    }
     chown(&directory, owner, owner)?;
     Ok(Some(directory))
+}
+
+/// The topmost `/etc` where no layer has `/etc/hosts`. One with extended attributes is left alone.
+fn etc_without_hosts(layers: &[PathBuf]) -> io::Result<Option<fs::Metadata>> {
+    let mut topmost = None;
+    for layer in layers {
+        let etc = layer.join("etc");
+        let Ok(found) = etc.symlink_metadata() else {
+            continue;
+        };
+        if !found.is_dir() || etc.join("hosts").symlink_metadata().is_ok() {
+            return Ok(None);
+        }
+        if topmost.is_none() {
+            let mut names = Vec::with_capacity(4096);
+            rustix::fs::llistxattr(&etc, rustix::buffer::spare_capacity(&mut names))?;
+            let mut names = names.split(|byte| *byte == 0);
+            if names.any(|name| !name.is_empty() && !name.starts_with(b"trusted.overlay.")) {
+                return Ok(None);
+            }
+            topmost = Some(found);
+        }
+    }
+    Ok(topmost)
 }

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::boot::Purpose;
 use super::{Process, boot};
 use crate::sys::IdMap;
 
@@ -38,7 +39,7 @@ pub enum Network {
 #[derive(Debug, Clone, Copy)]
 pub enum Payload<'a> {
     /// The image's init.
-    Boot,
+    Boot(Purpose),
     /// A command below racker's own pid 1, which lies at this path of the host.
     Direct {
         /// The command.
@@ -107,7 +108,7 @@ impl Invocation<'_> {
             ));
         }
         match self.payload {
-            Payload::Boot => {
+            Payload::Boot(purpose) => {
                 push("--boot".into());
                 push("--notify-ready=yes".into());
                 push("--kill-signal=SIGRTMIN+3".into());
@@ -115,7 +116,7 @@ impl Invocation<'_> {
                 for (name, value) in boot::ENVIRONMENT {
                     push(format!("--setenv={name}={value}"));
                 }
-                list.extend(boot::arguments(true).into_iter().map(OsString::from));
+                list.extend(boot::arguments(purpose).into_iter().map(OsString::from));
             }
             Payload::Direct {
                 process,
@@ -215,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_booted_container() {
-        let all = text(&invocation(Payload::Boot, &[]));
+        let all = text(&invocation(Payload::Boot(Purpose::Command), &[]));
         assert_eq!(
             all[..18].join(" "),
             "--quiet --settings=no --register=no --keep-unit --directory=/run/racker/x/root \

@@ -11,10 +11,13 @@ use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use zbus::Message;
 
+use super::notify;
 use crate::sys;
 
 /// Bytes up to the length of the header's fields.
@@ -46,6 +49,12 @@ impl Peer {
     /// Another handle of the same connection, for sending.
     pub(super) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self(self.0.try_clone()?))
+    }
+
+    /// Waits until there is something to receive; false where time ran out before.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        notify::wait(&mut fds, deadline)
     }
 
     /// Sends a message with the descriptors it carries.

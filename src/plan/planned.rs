@@ -16,8 +16,8 @@ use crate::recipe::{Bootstrap, Chain, From, Step};
 /// Versions of the code that does each kind of step; raised whenever it gives another result.
 const IMPLEMENTATIONS: [(&str, u32); 6] = [
     ("bootstrap", 1),
-    ("packages", 1),
-    ("run", 1),
+    ("packages", 2),
+    ("run", 2),
     ("copy", 1),
     ("fetch", 1),
     ("units", 1),

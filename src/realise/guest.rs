@@ -156,7 +156,9 @@ impl Guest<'_> {
             .try_clone()
             .map_err(Error::io("duplicate the log's descriptor"))?;
         let options = direct::Options {
-            hostname: "racker",
+            // Scripts that ask for it write it down; this is what any machine is called at first.
+            hostname: "localhost",
+            own_hosts: false,
             network,
             binds,
             timeout,
@@ -184,7 +186,8 @@ impl Guest<'_> {
             directory: "/".into(),
         };
         let options = direct::Options {
-            hostname: "racker",
+            hostname: "localhost",
+            own_hosts: false,
             network: Network::None,
             binds: &[],
             timeout: None,

@@ -50,14 +50,27 @@ impl Keeper {
 
     /// Waits until everything is kept.
     pub(super) fn finish(self) -> Result<(), Error> {
-        let all = self.0.into_inner();
-        for thread in all.unwrap_or_else(PoisonError::into_inner) {
+        for thread in self.take() {
             match thread.join() {
                 Ok(result) => result?,
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
         Ok(())
+    }
+
+    fn take(&self) -> Vec<JoinHandle<Result<(), Error>>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut all)
+    }
+}
+
+impl Drop for Keeper {
+    /// After a failure too nothing half-written is left behind.
+    fn drop(&mut self) {
+        for thread in self.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! This is where recipes, registries, package managers and containers meet; each of those knows
 //! nothing of the others.
 
+mod added;
 mod archives;
 mod bake;
 mod base;
@@ -35,6 +36,7 @@ mod step;
 mod verify_lock;
 mod workshop;
 
+pub use added::add;
 pub use bake::{Baked, Options, Update, bake, complete};
 pub use base::HIDDEN;
 pub use check::{Finding, Unequal};

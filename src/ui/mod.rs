@@ -2,10 +2,12 @@
 
 mod bars;
 mod changes;
+mod probes;
 mod table;
 
 pub use bars::Bars;
 pub use changes::{file_line, package_row, total_line};
+pub use probes::ProbeFormat;
 pub use table::{Table, ago, size};
 
 use std::io::{self, IsTerminal, Write};

@@ -1,0 +1,226 @@
+//! Units of a booted guest: started, watched, asked about.
+//!
+//! Source: `org.freedesktop.systemd1(5)`, `systemd.service(5)`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use zbus::{OwnedObjectPath, OwnedVariant};
+
+use super::bus::{Heard, MANAGER, MANAGER_PATH, PROPERTIES, changes, job_removed, object_path};
+use super::{Error, Guest};
+
+/// How long PID 1 may take for an answer.
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// What systemd says of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UnitState {
+    /// `loaded`, `not-found`, `masked`, ...
+    pub load: String,
+    /// `active`, `inactive`, `failed`, `activating`, ...
+    pub active: String,
+    /// What that is in its kind of unit, such as `running`.
+    pub sub: String,
+    /// `enabled`, `disabled`, `static`, ...
+    pub file: String,
+    /// Why it ended, such as `exit-code`, `signal`, `core-dump`, `oom-kill`; `success` else.
+    pub result: String,
+    /// How often systemd started it again.
+    pub restarts: u32,
+    /// How its main process ended, if it did: `CLD_*` of `sigaction(2)`, and the exit code or signal.
+    pub main: (i32, i32),
+    /// The one run that this is, 128 random bits.
+    #[serde(skip)]
+    invocation: Vec<u8>,
+}
+
+impl UnitState {
+    /// Whether it runs, and is the same run as before.
+    pub fn still(&self, before: &Self) -> bool {
+        self.active == "active"
+            && self.restarts == before.restarts
+            && self.invocation == before.invocation
+    }
+
+    /// The end of its main process in words, if it ended badly.
+    pub fn end(&self) -> Option<String> {
+        let (code, status) = self.main;
+        match code {
+            libc::CLD_EXITED if status != 0 => Some(format!("exit code {status}")),
+            libc::CLD_KILLED => Some(format!("signal {status}")),
+            libc::CLD_DUMPED => Some(format!("signal {status}, core dumped")),
+            _ => None,
+        }
+    }
+}
+
+/// How starting a unit went.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// How its job ended: `done`, `failed`, `dependency`, `timeout`, ...; none where time ran out.
+    pub result: Option<String>,
+    /// Why systemd would not even try.
+    pub refused: Option<String>,
+    /// How long the job took.
+    pub took: Duration,
+}
+
+/// A unit that is waited for.
+#[derive(Debug)]
+struct Waiting {
+    job: OwnedObjectPath,
+    since: Instant,
+}
+
+impl Guest<'_> {
+    /// Enables and starts units, all at once, and waits for the end of their jobs.
+    pub fn start_units(
+        &mut self,
+        units: &[String],
+        deadline: Instant,
+    ) -> Result<Vec<Started>, Error> {
+        let mut all = Vec::new();
+        let mut waiting: BTreeMap<usize, Waiting> = BTreeMap::new();
+        for (place, unit) in units.iter().enumerate() {
+            let since = Instant::now();
+            let refused = match self.enable_and_start(unit) {
+                Ok(job) => {
+                    waiting.insert(place, Waiting { job, since });
+                    None
+                }
+                Err(Error::Bus(reason)) => Some(reason),
+                Err(error) => return Err(error),
+            };
+            all.push(Started {
+                result: None,
+                refused,
+                took: Duration::ZERO,
+            });
+        }
+        while !waiting.is_empty() {
+            let message = match self.bus.receive(Some(deadline))? {
+                Heard::Message(message) => message,
+                Heard::Ended => return Err(self.died()),
+                Heard::TimedOut => break,
+            };
+            let Some((job, result)) = job_removed(&message)? else {
+                continue;
+            };
+            let found = waiting.iter().find(|(_, it)| it.job == job);
+            if let Some((&place, it)) = found {
+                all[place].took = it.since.elapsed();
+                all[place].result = Some(result);
+                waiting.remove(&place);
+            }
+        }
+        for (place, it) in waiting {
+            all[place].took = it.since.elapsed();
+        }
+        Ok(all)
+    }
+
+    fn enable_and_start(&mut self, unit: &str) -> Result<OwnedObjectPath, Error> {
+        let deadline = Instant::now() + ANSWER;
+        if self.unit(unit)?.file == "disabled" {
+            let body = (vec![unit], false, false);
+            let _: (bool, Vec<(String, String, String)>) =
+                self.manager("EnableUnitFiles", &body, deadline)?;
+        }
+        self.manager("StartUnit", &(unit, "replace"), deadline)
+    }
+
+    fn manager<B, T>(&mut self, method: &str, body: &B, deadline: Instant) -> Result<T, Error>
+    where
+        B: Serialize + zbus::DynamicType,
+        T: for<'de> serde::Deserialize<'de> + zbus::DynamicType + zbus::Type,
+    {
+        self.bus.ask(MANAGER_PATH, MANAGER, method, body, deadline)
+    }
+
+    /// Watches units until `until`, or until one of them is no longer active.
+    pub fn watch_units(&mut self, units: &[String], until: Instant) -> Result<(), Error> {
+        let paths: Vec<String> = units.iter().map(|unit| object_path(unit)).collect();
+        loop {
+            let message = match self.bus.receive(Some(until))? {
+                Heard::Message(message) => message,
+                Heard::Ended => return Err(self.died()),
+                Heard::TimedOut => return Ok(()),
+            };
+            for path in &paths {
+                let changed = changes(&message, path)?.unwrap_or_default();
+                let state = changed.get("ActiveState").map(text);
+                if state.is_some_and(|state| state != "active") {
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// What systemd says of a unit now.
+    pub fn unit(&mut self, unit: &str) -> Result<UnitState, Error> {
+        let deadline = Instant::now() + ANSWER;
+        let path: OwnedObjectPath = self.manager("LoadUnit", &unit, deadline)?;
+        // No name of an interface stands for all of them.
+        let all: BTreeMap<String, OwnedVariant> =
+            self.bus
+                .ask(path.as_str(), PROPERTIES, "GetAll", &"", deadline)?;
+        let string = |name: &str| all.get(name).map(text).unwrap_or_default();
+        let number = |name: &str| {
+            let value = all.get(name);
+            value.and_then(|value| i32::try_from(value).ok())
+        };
+        Ok(UnitState {
+            load: string("LoadState"),
+            active: string("ActiveState"),
+            sub: string("SubState"),
+            file: string("UnitFileState"),
+            result: string("Result"),
+            restarts: all
+                .get("NRestarts")
+                .and_then(|value| u32::try_from(value).ok())
+                .unwrap_or_default(),
+            main: (
+                number("ExecMainCode").unwrap_or_default(),
+                number("ExecMainStatus").unwrap_or_default(),
+            ),
+            invocation: all
+                .get("InvocationID")
+                .and_then(|value| value.try_clone().ok())
+                .and_then(|value| Vec::<u8>::try_from(value).ok())
+                .unwrap_or_default(),
+        })
+    }
+
+    /// The names of the units that failed so far, sorted.
+    pub fn failed_units(&mut self) -> Result<Vec<String>, Error> {
+        type Row = (
+            String,
+            String,
+            String,
+            String,
+            String,
+            String,
+            OwnedObjectPath,
+            u32,
+            String,
+            OwnedObjectPath,
+        );
+        let deadline = Instant::now() + ANSWER;
+        let rows: Vec<Row> = self.manager("ListUnitsFiltered", &vec!["failed"], deadline)?;
+        let mut names: Vec<String> = rows.into_iter().map(|row| row.0).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    fn died(&self) -> Error {
+        Error::BootDied {
+            console: self.console(10),
+        }
+    }
+}
+
+fn text(value: &OwnedVariant) -> String {
+    <&str>::try_from(value).unwrap_or_default().to_owned()
+}
