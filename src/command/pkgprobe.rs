@@ -242,7 +242,7 @@ fn with_packages(
     let _turn = take_turn(shop.store, &path);
     let before = read_lock(&path)?;
     let mut lock = if update {
-        Default::default()
+        crate::plan::lock::Lock::default()
     } else {
         before.clone()
     };
