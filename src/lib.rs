@@ -6,6 +6,7 @@
 //!                            └─ container   snapshots, commands in them ─ sys
 //! installed ─┬─ compare      packages and owners in a tree; what differs between two trees
 //! record ────┴─ sbom, provenance   what is in an image; what went into its steps
+//! rpm                        headers of rpm packages
 //! package, rules, canonical  words and forms that several of them share
 //! image, subject             what a name on the command line stands for
 //! purl, shown                names of packages, paths as text
@@ -31,6 +32,7 @@ pub mod purl;
 pub mod realise;
 pub mod recipe;
 pub mod record;
+mod rpm;
 pub mod rules;
 pub mod sbom;
 pub mod settings;

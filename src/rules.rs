@@ -6,7 +6,7 @@
 pub const ALWAYS: [&str; 1] = ["overlay-attributes"];
 
 /// Every name, in the order in which the rules are applied.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 30] = [
     "mtime-clamp",
     "overlay-attributes",
     "python-bytecode",
@@ -21,6 +21,10 @@ pub const NAMES: [&str; 26] = [
     "pacman-keyring",
     "apk-log",
     "apk-cache",
+    "rpm-database",
+    "dnf-history",
+    "dnf-cache",
+    "zypper-state",
     "font-identifiers",
     "man-index",
     "home-caches",

@@ -28,7 +28,6 @@ mod package;
 mod pacman;
 mod rpm;
 mod rpm_database;
-mod rpm_header;
 mod stanza;
 mod text;
 

@@ -13,9 +13,13 @@
 use super::files::Files;
 use super::listing::Listing;
 use super::rpm_database::headers;
-use super::rpm_header::Header;
 use super::text::{optional, text};
 use super::{Database, Error, Package, Source};
+use crate::rpm::Header;
+use crate::rpm::tag::{
+    ARCH, BASE_NAMES, DIR_INDEXES, DIR_NAMES, EPOCH, FILE_STATES, LICENSE, LONG_SIZE, NAME,
+    PACKAGER, RELEASE, SIZE, SOURCE_RPM, SUMMARY, URL, VENDOR, VERSION,
+};
 
 const DIRECTORIES: [&str; 2] = ["usr/lib/sysimage/rpm", "var/lib/rpm"];
 const REFUSED: [(&str, &str); 2] = [("Packages.db", "ndb"), ("Packages", "Berkeley DB")];
@@ -24,24 +28,6 @@ const REFUSED: [(&str, &str); 2] = [("Packages.db", "ndb"), ("Packages", "Berkel
 const MAX_PATH: usize = 4096;
 /// Most directories of one package.
 const MAX_DIRECTORIES: usize = 1 << 18;
-
-const NAME: u32 = 1000;
-const VERSION: u32 = 1001;
-const RELEASE: u32 = 1002;
-const EPOCH: u32 = 1003;
-const SUMMARY: u32 = 1004;
-const SIZE: u32 = 1009;
-const VENDOR: u32 = 1011;
-const LICENSE: u32 = 1014;
-const PACKAGER: u32 = 1015;
-const URL: u32 = 1020;
-const ARCH: u32 = 1022;
-const FILE_STATES: u32 = 1029;
-const SOURCE_RPM: u32 = 1044;
-const DIR_INDEXES: u32 = 1116;
-const BASE_NAMES: u32 = 1117;
-const DIR_NAMES: u32 = 1118;
-const LONG_SIZE: u32 = 5009;
 
 pub(super) fn read(files: &Files<'_>, listing: &mut Listing<'_>) -> Result<(), Error> {
     let mut seen = Vec::new();

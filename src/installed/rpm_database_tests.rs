@@ -1,6 +1,6 @@
 use super::super::listing::Installed;
-use super::super::rpm_header::tests::{Value, build};
 use super::*;
+use crate::rpm::{Value, build};
 use racker_store::{Access, Content, Inode, Metadata, Store, Tree};
 
 const PATH: &str = "var/lib/rpm/rpmdb.sqlite";

@@ -1,5 +1,5 @@
-use super::super::rpm_header::tests::{Value, build};
 use super::*;
+use crate::rpm::{Value, build};
 
 fn of(fields: &[(u32, Value<'_>)]) -> Vec<u8> {
     build(fields)

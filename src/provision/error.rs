@@ -97,11 +97,19 @@ pub enum Error {
     /// The tree has no package manager.
     #[error("the image has no package manager that is known (apt, dnf, zypper, pacman, apk)")]
     NoManager,
-    /// A package manager that is known but not supported.
-    #[error("the image's package manager is {manager}, which is not supported yet")]
-    Unsupported {
-        /// The manager found.
-        manager: Manager,
+    /// A solution that switches on streams of modules, which a later installation could not.
+    #[error("the packages come from streams of modules that are not enabled: {streams}")]
+    Modules {
+        /// Names and streams.
+        streams: String,
+    },
+    /// A package manager of a kind that is not supported.
+    #[error("the image's {program} is of a kind that is not supported: {details}")]
+    UnsupportedKind {
+        /// The program.
+        program: &'static str,
+        /// What it is.
+        details: String,
     },
     /// A package manager that has nothing of the kind.
     #[error("{manager} has no {what}")]
@@ -153,6 +161,14 @@ pub enum Error {
     /// The normaliser could not store what it wrote, or met a tree that it cannot change.
     #[error("cannot normalise the tree")]
     Tree(#[from] racker_store::Error),
+    /// A file of the tree cannot be written anew.
+    #[error("cannot normalise /{path}: {reason}")]
+    Database {
+        /// The file, from the root.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file could not be read or written.
     #[error("{}", path.display())]
     Io {
@@ -191,8 +207,11 @@ impl Error {
                 "check the clock; for a snapshot mirror set Acquire::Check-Valid-Until \"false\" \
                  in this host's apt configuration"
             }
+            Error::Modules { .. } => {
+                "enable them in an earlier step; a copied /etc/dnf/modules.d/NAME.module does"
+            }
             Error::NoSources => {
-                "write /etc/apt/sources.list (or /etc/pacman.conf, /etc/apk/repositories) in an \
+                "write /etc/apt/sources.list, or what the image's package manager has instead, in an \
                  earlier step"
             }
             Error::MissingTool { package, .. } => {

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use super::apk::Apk;
 use super::apt::{Apt, Settings};
+use super::dnf::Dnf;
 use super::pacman::Pacman;
+use super::zypper::Zypper;
 use super::{Error, Exchange, Fetched, Job, Request, Resolution, Result};
 use crate::package::Manager;
 
@@ -91,14 +93,15 @@ pub fn detect(wanted: Option<Manager>, exists: impl Fn(&str) -> bool) -> Result<
 }
 
 /// The implementation of a package manager.
-pub fn implementation(manager: Manager, settings: &Settings) -> Result<Box<dyn PackageManager>> {
+pub fn implementation(manager: Manager, settings: &Settings) -> Box<dyn PackageManager> {
     match manager {
-        Manager::Apt => Ok(Box::new(Apt {
+        Manager::Apt => Box::new(Apt {
             settings: settings.clone(),
-        })),
-        Manager::Apk => Ok(Box::new(Apk)),
-        Manager::Pacman => Ok(Box::new(Pacman)),
-        _ => Err(Error::Unsupported { manager }),
+        }),
+        Manager::Dnf => Box::new(Dnf),
+        Manager::Zypper => Box::new(Zypper),
+        Manager::Pacman => Box::new(Pacman),
+        Manager::Apk => Box::new(Apk),
     }
 }
 

@@ -21,6 +21,7 @@ pub mod apk;
 pub mod apt;
 pub mod archives;
 pub mod bootstrap;
+pub mod dnf;
 pub mod error;
 pub mod exchange;
 pub mod job;
@@ -29,7 +30,9 @@ pub mod normalise;
 pub mod package;
 pub mod pacman;
 pub mod request;
+mod rpmmd;
 pub mod units;
+pub mod zypper;
 
 pub use error::Error;
 pub use exchange::Exchange;

@@ -11,8 +11,10 @@ use super::metadata::Keeper;
 use super::step::Step;
 use super::{Error, Workshop};
 use crate::oci::{Download, Platform};
+use crate::package::Manager;
 use crate::plan::lock::{Fetched, Lock};
 use crate::plan::{Action, PlannedStep};
+use crate::provision::detect;
 use crate::recipe::{PackagesStep, Step as RecipeStep};
 
 /// The image's tree with these packages: names, files, or URLs of files.
@@ -27,7 +29,7 @@ pub fn add(
 ) -> Result<TreeId, Error> {
     let directory = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
     let mut wanted = PackagesStep {
-        recommends: true,
+        recommends: recommends(shop, image.tree)?,
         ..PackagesStep::default()
     };
     for package in packages {
@@ -64,6 +66,15 @@ pub fn add(
     .realise(image.tree, lock);
     keeper.finish()?;
     Ok(outcome?.realisation.tree)
+}
+
+/// Whether the image's package manager knows recommendations and, left alone, follows them.
+fn recommends(shop: Workshop<'_>, tree: TreeId) -> Result<bool, Error> {
+    let tree = shop.store.tree(tree)?;
+    let exists = |path: &str| tree.lookup(path.as_bytes()).is_ok();
+    // A tree without any is an error later, which then names the step.
+    let manager = detect(None, exists).ok();
+    Ok(!matches!(manager, Some(Manager::Pacman | Manager::Apk)))
 }
 
 fn is_url(text: &str) -> bool {

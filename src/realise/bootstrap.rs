@@ -51,7 +51,7 @@ pub(super) fn pin(step: &Step<'_>, lock: &mut Lock) -> Result<(), Error> {
         .map_err(|error| step.provision(error))?;
     let digest = resolved.resolution.metadata;
     step.keeper.keep(step.shop.store, digest, &exchange)?;
-    let apt = implementation(Manager::Apt, &settings).map_err(|error| step.provision(error))?;
+    let apt = implementation(Manager::Apt, &settings);
     pin_resolution(
         step,
         lock,

@@ -228,7 +228,7 @@ fn manager(
 ) -> Result<Box<dyn PackageManager>, Error> {
     let exists = |path: &str| tree.lookup(path.as_bytes()).is_ok();
     provision::detect(packages.manager, exists)
-        .and_then(|found| provision::implementation(found, &Settings::of_this_host()))
+        .map(|found| provision::implementation(found, &Settings::of_this_host()))
         .map_err(|error| step.provision(error))
 }
 
@@ -269,11 +269,17 @@ fn package_set(tree: &Tree, manager: Manager) -> String {
         Manager::Apk => &[b"lib/apk/db/installed", b"usr/lib/apk/db/installed"],
         _ => &[
             b"var/lib/rpm/rpmdb.sqlite",
+            b"var/lib/rpm/rpmdb.sqlite-wal",
+            b"var/lib/rpm/Packages.db",
+            b"var/lib/rpm/Packages",
             b"usr/lib/sysimage/rpm/rpmdb.sqlite",
+            b"usr/lib/sysimage/rpm/rpmdb.sqlite-wal",
+            b"usr/lib/sysimage/rpm/Packages.db",
+            b"usr/lib/sysimage/rpm/Packages",
         ],
     };
-    let object = databases.iter().find_map(|path| object(tree.get(path)));
-    object.map_or_else(String::new, |object| object.to_string())
+    let found = databases.iter().filter_map(|path| object(tree.get(path)));
+    found.map(|it| it.to_string()).collect::<Vec<_>>().join("+")
 }
 
 /// What a regular file holds, if anything.

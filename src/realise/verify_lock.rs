@@ -75,7 +75,7 @@ fn verify_section(
         report.unknown.push(section.step.clone());
         return Ok(());
     }
-    let manager = implementation(section.manager, &Settings::default()).map_err(failed)?;
+    let manager = implementation(section.manager, &Settings::default());
     let known = manager.known(&exchange).map_err(failed)?;
     let mut wrong = |package: &Package, reason: String| {
         report.wrong.push(WrongEntry {

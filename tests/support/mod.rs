@@ -436,7 +436,7 @@ impl Kitchen {
 }
 
 /// Takes the lock of something that is made once per machine.
-fn once(name: &str) -> File {
+pub(crate) fn once(name: &str) -> File {
     let file = File::create(scratch().join(format!("{name}.flock"))).unwrap();
     flock(&file, FlockOperation::LockExclusive).unwrap();
     file

@@ -6,11 +6,11 @@ use racker_store::{
     Content, Directory, Inode, Metadata, NodeRef, ObjectId, PathBytes, Store, Time, Tree,
 };
 
-use crate::provision::Result;
+use crate::provision::{Error, Result};
 
 /// Where the contents of files are.
 pub trait Bodies {
-    /// The first bytes of a file's content, up to 64 MiB.
+    /// The first bytes of a file's content, up to 1 GiB.
     fn get(&self, id: ObjectId) -> racker_store::Result<Vec<u8>>;
 
     /// Keeps the content of a file that a rule writes.
@@ -18,7 +18,7 @@ pub trait Bodies {
 }
 
 /// Bytes of a file that a rule reads at most.
-const LIMIT: u64 = 64 << 20;
+const LIMIT: u64 = 1 << 30;
 
 impl Bodies for Store {
     fn get(&self, id: ObjectId) -> racker_store::Result<Vec<u8>> {
@@ -58,7 +58,33 @@ impl Context<'_> {
 
     /// What a regular file holds; nothing where there is none.
     pub(super) fn read(&self, path: &str) -> Result<Vec<u8>> {
-        match self.tree.get(path.as_bytes()) {
+        self.read_in(self.tree, path)
+    }
+
+    /// All of a regular file, which a rule is going to write anew.
+    pub(super) fn whole(&self, path: &str) -> Result<Vec<u8>> {
+        self.whole_in(self.tree, path)
+    }
+
+    /// All of a regular file as it was.
+    pub(super) fn whole_of_base(&self, path: &str) -> Result<Vec<u8>> {
+        self.whole_in(self.base, path)
+    }
+
+    fn whole_in(&self, tree: &Tree, path: &str) -> Result<Vec<u8>> {
+        if let Some(NodeRef::Inode(_, inode)) = tree.get(path.as_bytes())
+            && matches!(inode.content, Content::File { size, .. } if size > LIMIT)
+        {
+            return Err(Error::Database {
+                path: path.to_owned(),
+                reason: format!("it has more than {LIMIT} bytes"),
+            });
+        }
+        self.read_in(tree, path)
+    }
+
+    fn read_in(&self, tree: &Tree, path: &str) -> Result<Vec<u8>> {
+        match tree.get(path.as_bytes()) {
             Some(NodeRef::Inode(_, inode)) => match inode.content {
                 Content::File {
                     object: Some(object),
@@ -126,6 +152,26 @@ impl Context<'_> {
         for name in self.names(directory) {
             if which(&name) {
                 self.remove(&format!("{directory}/{name}"));
+            }
+        }
+    }
+
+    /// Removes a path, whoever made it.
+    pub(super) fn drop(&mut self, path: &str) {
+        if self.tree.remove(path.as_bytes()) {
+            self.touched.push(path.into());
+        }
+    }
+
+    /// Removes new directories in a directory that have nothing left in them.
+    pub(super) fn remove_empty_in(&mut self, directory: &str) {
+        for name in self.names(directory) {
+            let path = format!("{directory}/{name}");
+            if matches!(self.tree.get(path.as_bytes()), Some(NodeRef::Directory(_))) {
+                self.remove_empty_in(&path);
+                if self.names(&path).is_empty() && self.base.get(path.as_bytes()).is_none() {
+                    self.drop(&path);
+                }
             }
         }
     }

@@ -11,6 +11,11 @@ pub(super) fn package_logs(context: &mut Context<'_>) {
         context.remove(&format!("var/log/{name}.log"));
     }
     context.remove_in("var/log/apt", |_| true);
+    context.remove_in("var/log", |name| {
+        let dnf = name.starts_with("dnf") || matches!(name, "hawkey.log" | "yum.log");
+        (dnf && name.contains(".log")) || name.starts_with("zypper.log")
+    });
+    context.remove("var/log/zypp/history");
 }
 
 pub(super) fn ldconfig_cache(context: &mut Context<'_>) {

@@ -20,7 +20,9 @@ mod identity;
 mod leftovers;
 mod likely;
 mod pacman;
+mod rpm;
 mod rule;
+mod sqlite;
 
 pub use apply::{Applied, finish, key, normalise, spared};
 pub use context::Bodies;

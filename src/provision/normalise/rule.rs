@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::context::Context;
-use super::{boot, caches, databases, identity, leftovers, pacman};
+use super::{boot, caches, databases, identity, leftovers, pacman, rpm};
 use crate::provision::Result;
 
 /// One rule of the normaliser.
@@ -138,10 +138,11 @@ pub const RULES: &[Rule] = &[
         )
     },
     Rule {
-        version: 2,
+        version: 3,
         ..tree(
             "package-logs",
-            "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,fontconfig.log,apt/*}",
+            "removes /var/log/{dpkg.log,alternatives.log,bootstrap.log,fontconfig.log,apt/*,dnf*.log,\
+             hawkey.log,yum.log,zypper.log,zypp/history}",
             "their lines have times, or the order of a directory",
             Action::Remove(leftovers::package_logs),
         )
@@ -205,6 +206,33 @@ pub const RULES: &[Rule] = &[
         "removes what apk downloaded into /var/cache/apk and /etc/apk/cache",
         "it is the state of a mirror at some moment",
         Action::Remove(leftovers::apk_cache),
+    ),
+    tree(
+        "rpm-database",
+        "writes rpm's database anew if it is one of SQLite, with its WAL in it; times of installation \
+         later than the epoch become the epoch",
+        "the order of pages and what free ones hold differ; rpm before 4.17 takes the clock",
+        Action::Rewrite(rpm::database),
+    ),
+    tree(
+        "dnf-history",
+        "writes the history of dnf 4 and 5 anew, with its WAL in it; times of transactions later \
+         than the epoch become the epoch",
+        "it has times of transactions, and pages in any order; what was asked for stays marked",
+        Action::Rewrite(rpm::history),
+    ),
+    tree(
+        "dnf-cache",
+        "removes what dnf downloaded into /var/cache/{dnf,yum,libdnf5}, and /var/lib/dnf/repos",
+        "it is the state of a mirror at some moment, and counts weeks",
+        Action::Remove(rpm::dnf_cache),
+    ),
+    tree(
+        "zypper-state",
+        "removes /var/cache/zypp/*, /var/lib/zypp/AnonymousUniqueId and /var/lib/YaST2/cookies; takes \
+         the time out of /var/lib/zypp/AutoInstalled",
+        "they hold random numbers, times and the state of a mirror",
+        Action::Rewrite(rpm::zypper_state),
     ),
     tree(
         "font-identifiers",

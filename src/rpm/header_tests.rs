@@ -1,14 +1,14 @@
 use super::*;
 
 /// One value of a header.
-pub(in super::super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Strings(&'a [&'a str]),
     Int32(&'a [u32]),
     Chars(&'a [u8]),
 }
 
 /// Writes a header as rpm keeps it.
-pub(in super::super) fn build(fields: &[(u32, Value<'_>)]) -> Vec<u8> {
+pub(crate) fn build(fields: &[(u32, Value<'_>)]) -> Vec<u8> {
     let mut table = Vec::new();
     let mut data = Vec::new();
     for (tag, value) in fields {

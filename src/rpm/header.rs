@@ -1,4 +1,5 @@
-//! One header of an rpm database: a table of tags and the data they point into.
+//! One header of a package, in a database or in a package file: a table of tags and the data they
+//! point into.
 //!
 //! ```text
 //! u32 number of entries, u32 bytes of data        all numbers big-endian
@@ -20,7 +21,7 @@ const MAX_ENTRIES: u32 = 0xffff;
 
 /// A header whose table fits its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header<'a> {
+pub(crate) struct Header<'a> {
     entries: &'a [[u8; 16]],
     data: &'a [u8],
 }
@@ -29,6 +30,7 @@ pub(super) struct Header<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Char,
+    Int16,
     Int32,
     Int64,
     /// One string, many, or one in several languages: strings that end with a NUL, all of them.
@@ -48,7 +50,7 @@ type Parsed<T> = Result<T, String>;
 
 impl<'a> Header<'a> {
     /// Looks at the table of a header.
-    pub(super) fn parse(blob: &'a [u8]) -> Parsed<Self> {
+    pub(crate) fn parse(blob: &'a [u8]) -> Parsed<Self> {
         let (count, rest) = number(blob).ok_or("the header has no length")?;
         let (length, rest) = number(rest).ok_or("the header has no length")?;
         if count > MAX_ENTRIES {
@@ -65,8 +67,13 @@ impl<'a> Header<'a> {
         Ok(Self { entries, data })
     }
 
+    /// Whether there is such a tag.
+    pub(crate) fn has(&self, tag: u32) -> bool {
+        self.entries.iter().any(|it| it[..4] == tag.to_be_bytes())
+    }
+
     /// The first string of a tag.
-    pub(super) fn string(&self, tag: u32) -> Parsed<Option<&'a [u8]>> {
+    pub(crate) fn string(&self, tag: u32) -> Parsed<Option<&'a [u8]>> {
         match self.strings(tag)? {
             Some(mut all) => all.next().transpose(),
             None => Ok(None),
@@ -74,7 +81,7 @@ impl<'a> Header<'a> {
     }
 
     /// The strings of a tag, each looked for as it is asked for.
-    pub(super) fn strings(
+    pub(crate) fn strings(
         &self,
         tag: u32,
     ) -> Parsed<Option<impl Iterator<Item = Parsed<&'a [u8]>> + use<'a>>> {
@@ -104,24 +111,42 @@ impl<'a> Header<'a> {
     }
 
     /// The 32-bit numbers of a tag.
-    pub(super) fn numbers(&self, tag: u32) -> Parsed<Option<&'a [[u8; 4]]>> {
+    pub(crate) fn numbers(&self, tag: u32) -> Parsed<Option<&'a [[u8; 4]]>> {
         self.fixed(tag, Kind::Int32)
     }
 
+    /// The 16-bit numbers of a tag.
+    pub(crate) fn shorts(&self, tag: u32) -> Parsed<Option<&'a [[u8; 2]]>> {
+        self.fixed(tag, Kind::Int16)
+    }
+
     /// The first 32-bit number of a tag.
-    pub(super) fn number(&self, tag: u32) -> Parsed<Option<u32>> {
+    pub(crate) fn number(&self, tag: u32) -> Parsed<Option<u32>> {
         let all = self.numbers(tag)?.unwrap_or_default();
         Ok(all.first().map(|bytes| u32::from_be_bytes(*bytes)))
     }
 
+    /// Where, in bytes from the header's start, the first 32-bit number of a tag is.
+    pub(crate) fn place(&self, tag: u32) -> Parsed<Option<usize>> {
+        let Some(Entry { kind, data, .. }) = self.entry(tag)? else {
+            return Ok(None);
+        };
+        if kind != Kind::Int32 || data.len() < 4 {
+            return Err(format!("tag {tag} has no number"));
+        }
+        Ok(Some(
+            8 + self.entries.len() * 16 + self.data.len() - data.len(),
+        ))
+    }
+
     /// The first 64-bit number of a tag.
-    pub(super) fn long(&self, tag: u32) -> Parsed<Option<u64>> {
+    pub(crate) fn long(&self, tag: u32) -> Parsed<Option<u64>> {
         let all = self.fixed::<8>(tag, Kind::Int64)?.unwrap_or_default();
         Ok(all.first().map(|bytes| u64::from_be_bytes(*bytes)))
     }
 
     /// The bytes of a tag of single characters.
-    pub(super) fn bytes(&self, tag: u32) -> Parsed<Option<&'a [[u8; 1]]>> {
+    pub(crate) fn bytes(&self, tag: u32) -> Parsed<Option<&'a [[u8; 1]]>> {
         self.fixed(tag, Kind::Char)
     }
 
@@ -146,6 +171,7 @@ impl<'a> Header<'a> {
         Ok(Some(Entry {
             kind: match kind {
                 1 | 2 | 7 => Kind::Char,
+                3 => Kind::Int16,
                 4 => Kind::Int32,
                 5 => Kind::Int64,
                 6 | 8 | 9 => Kind::Strings,
@@ -163,5 +189,5 @@ fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 #[cfg(test)]
-#[path = "rpm_header_tests.rs"]
-pub(super) mod tests;
+#[path = "header_tests.rs"]
+pub(crate) mod tests;
