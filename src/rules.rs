@@ -6,7 +6,7 @@
 pub const ALWAYS: [&str; 1] = ["overlay-attributes"];
 
 /// Every name, in the order in which the rules are applied.
-pub const NAMES: [&str; 30] = [
+pub const NAMES: [&str; 34] = [
     "mtime-clamp",
     "overlay-attributes",
     "python-bytecode",
@@ -36,5 +36,9 @@ pub const NAMES: [&str; 30] = [
     "ssh-host-keys",
     "snakeoil-certificate",
     "postgresql-cluster",
+    "mariadb-data",
+    "service-secrets",
+    "mail-aliases",
+    "java-certificates",
     "update-stamps",
 ];

@@ -3,6 +3,7 @@
 use racker_store::{Content, NodeRef};
 
 use super::context::Context;
+use super::keystore;
 use crate::provision::Result;
 
 const CACHES: &str = "var/cache/fontconfig";
@@ -24,6 +25,20 @@ pub(super) fn font_identifiers(context: &mut Context<'_>) -> Result<()> {
                     let old = format!("{CACHES}/{name}");
                     context.rename(&old, &format!("{CACHES}/{identifier}{ending}"))?;
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Java's certificates, with the epoch as the date of each.
+pub(super) fn java_certificates(context: &mut Context<'_>) -> Result<()> {
+    // Debian's place, and that of Fedora and SUSE.
+    for path in ["etc/ssl/certs/java/cacerts", "etc/pki/java/cacerts"] {
+        if context.changed(path) {
+            let date = u64::try_from(context.epoch).unwrap_or_default() * 1000;
+            if let Some(store) = keystore::rewrite(&context.whole(path)?, date) {
+                context.replace(path, &store)?;
             }
         }
     }

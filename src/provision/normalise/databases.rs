@@ -56,3 +56,59 @@ fn cluster(version: &str, name: &str) -> String {
          ExecStart=/bin/rm -f {data}/postgresql.conf {data}/pg_hba.conf {data}/pg_ident.conf\n"
     )
 }
+
+const MARIADB: FirstBoot<'_> = FirstBoot {
+    name: "racker-mariadb.service",
+    text: "\
+[Unit]
+Description=MariaDB's data of this machine
+ConditionPathExists=!/var/lib/mysql/mysql
+ConditionFileIsExecutable=/usr/bin/mariadb-install-db
+RequiresMountsFor=/var/lib/mysql
+Before=mariadb.service mysql.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/mariadb-install-db --rpm --cross-bootstrap --user=mysql --disable-log-bin --skip-test-db
+",
+};
+
+/// Removes MariaDB's new data, and leaves the marks of which version made the directory. Source:
+/// `mariadb-install-db(1)`.
+pub(super) fn mariadb(context: &mut Context<'_>) -> Result<()> {
+    const DATA: &str = "var/lib/mysql";
+    let maker = context.tree.lookup(b"usr/bin/mariadb-install-db").is_ok();
+    if !maker || !context.changed(&format!("{DATA}/aria_log_control")) {
+        return Ok(());
+    }
+    context.remove_in(DATA, |name| !name.ends_with(".flag"));
+    MARIADB.leave(context)
+}
+
+const ALIASES: FirstBoot<'_> = FirstBoot {
+    name: "racker-aliases.service",
+    text: "\
+[Unit]
+Description=Index of mail aliases
+ConditionPathExists=!/etc/aliases.db
+ConditionFileIsExecutable=/usr/bin/newaliases
+Before=postfix.service postfix@-.service sendmail.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/newaliases
+",
+};
+
+/// Removes the index of mail aliases. Source: `newaliases(1)`.
+pub(super) fn aliases(context: &mut Context<'_>) -> Result<()> {
+    let before = context.touched.len();
+    context.remove("etc/aliases.db");
+    if context.touched.len() > before {
+        ALIASES.leave(context)
+    } else {
+        Ok(())
+    }
+}

@@ -143,3 +143,70 @@ pub(super) fn snakeoil(context: &mut Context<'_>) -> Result<()> {
     }
     SNAKEOIL.leave(context)
 }
+
+/// A secret that a service shares with the programs that control it.
+struct Secret {
+    path: &'static str,
+    /// Who must not start before, and is told apart by it; none where the service makes its own.
+    service: Option<&'static str>,
+    /// A shell command that makes the file; its owner and mode come after.
+    make: &'static str,
+}
+
+const SECRETS: [Secret; 3] = [
+    Secret {
+        path: "etc/bind/rndc.key",
+        service: Some("named"),
+        make: "/usr/sbin/rndc-confgen -a",
+    },
+    Secret {
+        path: "etc/varnish/secret",
+        service: Some("varnish"),
+        make: "head -c 256 /dev/urandom > /etc/varnish/secret",
+    },
+    // Source: "Distributed Erlang" in the Erlang reference manual, "Magic Cookies".
+    Secret {
+        path: "var/lib/rabbitmq/.erlang.cookie",
+        service: None,
+        make: "",
+    },
+];
+
+/// Removes new secrets of services, and has those made again that the service does not make.
+pub(super) fn service_secrets(context: &mut Context<'_>) -> Result<()> {
+    for secret in SECRETS {
+        let Some(NodeRef::Inode(_, inode)) = context.tree.get(secret.path.as_bytes()) else {
+            continue;
+        };
+        let Metadata { uid, gid, mode, .. } = inode.metadata;
+        let before = context.touched.len();
+        context.remove(secret.path);
+        if context.touched.len() == before {
+            continue;
+        }
+        if let Some(service) = secret.service {
+            let Secret { path, make, .. } = secret;
+            let name = format!("racker-{service}-secret.service");
+            let text = format!(
+                "[Unit]\n\
+                 Description=Secret of this machine's {service}\n\
+                 ConditionPathExists=!/{path}\n\
+                 Before={service}.service\n\
+                 \n\
+                 [Service]\n\
+                 Type=oneshot\n\
+                 RemainAfterExit=yes\n\
+                 UMask=0077\n\
+                 ExecStart=/bin/sh -c '{make}'\n\
+                 ExecStart=/bin/chown {uid}:{gid} /{path}\n\
+                 ExecStart=/bin/chmod {mode:04o} /{path}\n"
+            );
+            FirstBoot {
+                name: &name,
+                text: &text,
+            }
+            .leave(context)?;
+        }
+    }
+    Ok(())
+}

@@ -17,6 +17,7 @@ mod caches;
 mod context;
 mod databases;
 mod identity;
+mod keystore;
 mod leftovers;
 mod likely;
 mod pacman;

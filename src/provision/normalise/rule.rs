@@ -313,6 +313,37 @@ pub const RULES: &[Rule] = &[
             Action::Rewrite(databases::postgresql),
         )
     },
+    Rule {
+        after: MACHINERY,
+        ..tree(
+            "mariadb-data",
+            "removes MariaDB's new data in /var/lib/mysql; racker-mariadb.service makes it at boot",
+            "it has identities and times, and must not be shared by all users of an image",
+            Action::Rewrite(databases::mariadb),
+        )
+    },
+    Rule {
+        after: MACHINERY,
+        ..tree(
+            "service-secrets",
+            "removes /etc/bind/rndc.key, /etc/varnish/secret and /var/lib/rabbitmq/.erlang.cookie; \
+             racker-SERVICE-secret.service makes them at boot, rabbitmq its own",
+            "they are random, and must not be shared by all users of an image",
+            Action::Rewrite(identity::service_secrets),
+        )
+    },
+    tree(
+        "mail-aliases",
+        "removes /etc/aliases.db; racker-aliases.service makes it at boot",
+        "it has the host's name and the time in it, and a random identifier",
+        Action::Rewrite(databases::aliases),
+    ),
+    tree(
+        "java-certificates",
+        "writes Java's store of certificates in order, with the epoch as date",
+        "it has the time at which each was added",
+        Action::Rewrite(caches::java_certificates),
+    ),
     tree(
         "update-stamps",
         "writes /etc/.updated and /var/.updated where systemd is installed",
