@@ -15,6 +15,7 @@
 //!
 //! `docs/architecture.md` follows one bake and one run through these files.
 
+pub mod addition;
 mod canonical;
 pub mod command;
 pub mod compare;
@@ -39,4 +40,5 @@ pub mod settings;
 pub mod shown;
 pub mod subject;
 pub mod sys;
+pub mod systemd;
 pub mod ui;

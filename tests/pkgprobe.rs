@@ -72,6 +72,10 @@ fn what_the_image_has() {
     assert_eq!(found["checks"].as_array().unwrap().len(), 7);
     assert_eq!(message(&found, 2), "answers 200 OK");
     assert_eq!(found["failed_units"].as_array().unwrap().len(), 0);
+    // Those of a recipe, which is baked first.
+    let recipe = ["pkgprobe", "--image=quickstart.toml", "--format=json"];
+    let found = kitchen.racker.run(&recipe).success().json();
+    assert_eq!(message(&found[0], 1), "answers 200 OK");
     let text = probe(&kitchen, &["--check-unit=nginx"]).success();
     assert!(
         text.text()

@@ -821,3 +821,43 @@ fn killed_by_a_signal_racker_is_killed_by_none() {
     let status = command.status().unwrap();
     assert_eq!((status.code(), status.signal()), (Some(137), None));
 }
+
+/// The plain image of an operating system gets systemd as a layer; whoever wants none says so.
+#[test]
+fn systemd_on_the_fly() {
+    let kitchen = Kitchen::with_quickstart();
+    let base = "from = { bootstrap = \"debian\", suite = \"bookworm\", variant = \"minbase\" }\n";
+    kitchen.write("plain.toml", &format!("{base}[image]\ncmd = [\"bash\"]\n"));
+    kitchen.bake("plain.toml").success();
+    let run = |arguments: &[&str]| kitchen.racker.run(&[&["run", "--rm"], arguments].concat());
+    let output = run(&["--systemd=false", "plain", "cat", "/proc/1/comm"]).success();
+    assert_ne!(output.text(), "systemd\n");
+    let output = run(&["--entrypoint=cat", "plain", "/proc/1/comm"]).success();
+    assert_ne!(output.text(), "systemd\n");
+    let offline = kitchen.racker.run(&["--offline", "run", "plain", "true"]);
+    offline
+        .code(125)
+        .says("hint: --systemd=false")
+        .one_message();
+    let output = run(&["plain", "hostnamectl"]).success();
+    assert!(
+        output.text().contains("Virtualization: systemd-nspawn"),
+        "{}",
+        output.report()
+    );
+    output.says("plain has no init: adding systemd, systemd-sysv, dbus as a layer, this once");
+    let again = kitchen
+        .racker
+        .run(&["--offline", "run", "plain", "cat", "/proc/1/comm"]);
+    assert_eq!(again.success().silent().text(), "systemd\n");
+    // An image of a program is run as it is.
+    kitchen.write(
+        "program.toml",
+        "from = \"./plain.toml\"\n[image]\ncmd = [\"cat\", \"/proc/1/comm\"]\n",
+    );
+    fs::copy(kitchen.path("plain.lock"), kitchen.path("program.lock")).unwrap();
+    kitchen.bake("program.toml").success();
+    assert_ne!(run(&["program"]).success().text(), "systemd\n");
+    run(&["--systemd=true", "program", "true"]).success();
+    kitchen.racker.verify();
+}

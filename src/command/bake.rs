@@ -70,7 +70,7 @@ pub fn curated_lock(store: &Store, label: &str) -> PathBuf {
 }
 
 /// Reads a lock; an empty one where there is no file.
-pub(super) fn read_lock(path: &Path) -> Result<Lock, Failure> {
+pub(crate) fn read_lock(path: &Path) -> Result<Lock, Failure> {
     match fs::read_to_string(path) {
         Ok(text) => Lock::parse(&path.display().to_string(), &text)
             .map_err(|error| Failure::from_error(USAGE, &error, error.hints())),
@@ -79,7 +79,7 @@ pub(super) fn read_lock(path: &Path) -> Result<Lock, Failure> {
     }
 }
 
-pub(super) fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
+pub(crate) fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
     let parent = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -100,7 +100,7 @@ pub(super) fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
 
 /// Waits until nobody else bakes with the same lock: two that each made a lock of their own would
 /// make two images of one recipe. In a store that cannot be written nothing is baked.
-pub(super) fn take_turn(store: &Store, lock_path: &Path) -> Option<File> {
+pub(crate) fn take_turn(store: &Store, lock_path: &Path) -> Option<File> {
     let path = std::path::absolute(lock_path).ok()?;
     let name = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
     let path = store.locks().join(format!("bake.{name}"));

@@ -24,6 +24,7 @@ mod version;
 mod why;
 
 pub use bake::{bake_chain, curated_lock};
+pub(crate) use bake::{read_lock, take_turn, write_lock};
 
 use clap::{Parser, Subcommand};
 use racker_store::{Access, Store};

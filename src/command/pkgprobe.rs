@@ -1,25 +1,25 @@
 //! `racker pkgprobe`
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use racker_store::{Image, TreeId};
 
-use super::bake::{read_lock, take_turn, write_lock};
+use super::bake::{bake_chain, load, lock_path};
 use super::{Context, failed};
 use crate::failure::{CHECK_FAILED, FAILED, Failure, USAGE};
 use crate::installed::Installed;
-use crate::plan::lock::Lock;
 use crate::probe::{self, Address, Check, Limits, Probed, unit_name};
-use crate::realise::{self, Workshop};
+use crate::realise::{self, Addition, Workshop};
+use crate::recipe::{self, Probe};
 use crate::ui::{Bars, ProbeFormat};
-use crate::{container, image};
+use crate::{addition, container, image};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Images to probe: baked ones, curated labels, or references to a registry
+    /// Images to probe: baked ones, curated labels, recipe files, or references to a registry
     #[arg(
         long = "image",
         value_name = "IMAGE",
@@ -196,17 +196,27 @@ fn fill(
     update: bool,
     probed: &mut Probed,
 ) -> Result<(), Failure> {
-    let image = image::obtain(shop, &job.image)?;
+    let (image, declared) = subject(shop, &job.image)?;
+    let own = declared.as_ref().filter(|_| checks.is_empty());
+    let (checks, limits) = own.map_or_else(
+        || (checks.to_vec(), limits),
+        |it| (of(it), within(it, limits)),
+    );
     let tree = if job.packages.is_empty() {
         image.tree
     } else {
-        with_packages(shop, &image, &job.packages, update)?
+        let addition = Addition {
+            name: "probe",
+            packages: &job.packages,
+            recommends: None,
+        };
+        addition::tree(shop, &image, &addition, update)?
     };
     probed.tree = Some(tree.to_string());
     if !job.packages.is_empty() {
         probed.installed = installed(shop, tree, &job.packages)?;
     }
-    let seen = booted(shop, tree, checks, limits)?;
+    let seen = booted(shop, tree, &checks, limits)?;
     probed.boot_milliseconds = milliseconds(seen.boot);
     probed.checks = seen.checks;
     probed.failed_units = seen.failed_units;
@@ -220,6 +230,41 @@ fn fill(
     Ok(())
 }
 
+/// The image, and what its recipe says must hold.
+fn subject(shop: Workshop<'_>, name: &str) -> Result<(Image, Option<Probe>), Failure> {
+    let is_recipe = Path::new(name).extension() == Some("toml".as_ref());
+    if is_recipe {
+        let chain = load(name, &[])?;
+        let lock = lock_path(shop.store, &chain, None);
+        let baked = bake_chain(shop, &chain, &lock, &realise::Options::default())?;
+        return Ok((baked.image, chain.recipe().probe.clone()));
+    }
+    let declared = match recipe::curated(name) {
+        Some(_) => load(name, &[])?.recipe().probe.clone(),
+        None => None,
+    };
+    Ok((image::obtain(shop, name)?, declared))
+}
+
+/// A recipe's `[probe]` as checks.
+fn of(probe: &Probe) -> Vec<Check> {
+    let units = probe.units.iter().map(|unit| Check::Unit(unit_name(unit)));
+    // Its form was checked when the recipe was read.
+    let addresses = probe.network.iter().filter_map(|url| url.parse().ok());
+    let files = probe.files.iter().cloned().map(Check::File);
+    let commands = probe.run.iter().cloned().map(Check::Command);
+    let network = addresses.map(Check::Network);
+    units.chain(network).chain(files).chain(commands).collect()
+}
+
+fn within(probe: &Probe, limits: Limits) -> Limits {
+    Limits {
+        unit: probe.timeout.unwrap_or(limits.unit),
+        network: probe.timeout.unwrap_or(limits.network),
+        ..limits
+    }
+}
+
 /// Probes on a thread of its own, because a mount namespace is a thread's.
 fn booted(
     shop: Workshop<'_>,
@@ -231,37 +276,6 @@ fn booted(
     let work = || probe::probe(shop.store, tree, method, checks, limits);
     let result = std::thread::scope(|scope| scope.spawn(work).join());
     Ok(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
-}
-
-fn with_packages(
-    shop: Workshop<'_>,
-    image: &Image,
-    packages: &[String],
-    update: bool,
-) -> Result<TreeId, Failure> {
-    let path = lock_of(shop, image, packages);
-    let _turn = take_turn(shop.store, &path);
-    let before = read_lock(&path)?;
-    let mut lock = if update {
-        Lock::default()
-    } else {
-        before.clone()
-    };
-    let result = realise::add(shop, image, packages, &mut lock);
-    if result.is_ok() && lock != before {
-        write_lock(&path, &lock)?;
-    }
-    Ok(result?)
-}
-
-/// Where the lock of an image with packages is.
-fn lock_of(shop: Workshop<'_>, image: &Image, packages: &[String]) -> PathBuf {
-    let mut hasher = blake3::Hasher::new();
-    for part in std::iter::once(&image.name).chain(packages) {
-        hasher.update(part.as_bytes()).update(b"\0");
-    }
-    let name = format!("probe-{}.lock", &hasher.finalize().to_hex()[..32]);
-    shop.store.locks().join(name)
 }
 
 /// What of the packages asked for by name the image has now.

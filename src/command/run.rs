@@ -12,7 +12,7 @@ use crate::container::{Console, Exit, Process, Snapshot, Upper, booted, users};
 use crate::failure::{Failure, NOT_EXECUTABLE, NOT_FOUND, RUN_FAILED};
 use crate::settings::caller_variable;
 use crate::ui::Bars;
-use crate::{container, image};
+use crate::{container, image, systemd};
 
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
@@ -70,7 +70,7 @@ enum NetworkMode {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Systemd {
-    /// Where the image has one
+    /// Where the image has one, or is the plain image of an operating system
     Auto,
     /// Always
     #[value(alias = "true")]
@@ -89,8 +89,16 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             racker_store::Access::ReadWrite => Upper::Disk,
             racker_store::Access::ReadOnly => Upper::Memory(1 << 30),
         };
-        let snapshot = Snapshot::open(shop.store, image.tree, method, upper)?;
+        let open = |tree| Snapshot::open(shop.store, tree, method, upper);
+        let mut snapshot = open(image.tree)?;
         context.phase("snapshot mounted");
+        if wants_systemd(&args, &image, &snapshot)?
+            && let Some(tree) = systemd::tree(shop, &image)?
+        {
+            snapshot.release()?;
+            snapshot = open(tree)?;
+            context.phase("snapshot with systemd mounted");
+        }
         let result = in_snapshot(context, &args, &image, &snapshot);
         let released = snapshot.release();
         let exit = result?;
@@ -98,6 +106,16 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         context.phase("all gone");
         Ok(exit.0)
     })
+}
+
+/// Whether the image lacks a systemd that it should have.
+fn wants_systemd(args: &Args, image: &Image, snapshot: &Snapshot) -> Result<bool, Failure> {
+    let wanted = match args.systemd {
+        Systemd::False => false,
+        Systemd::Always => true,
+        Systemd::Auto => args.entrypoint.is_none() && systemd::is_stock(&image.config["config"]),
+    };
+    Ok(wanted && snapshot.root()?.init().is_none())
 }
 
 fn in_snapshot(

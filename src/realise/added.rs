@@ -9,27 +9,43 @@ use tempfile::TempDir;
 use super::bake::Options;
 use super::metadata::Keeper;
 use super::step::Step;
-use super::{Error, Workshop};
-use crate::oci::{Download, Platform};
+use super::{Error, Event, Reporter, Workshop};
+use crate::oci::{Download, Platform, Progress};
 use crate::package::Manager;
 use crate::plan::lock::{Fetched, Lock};
 use crate::plan::{Action, PlannedStep};
 use crate::provision::detect;
 use crate::recipe::{PackagesStep, Step as RecipeStep};
 
-/// The image's tree with these packages: names, files, or URLs of files.
-///
-/// The packages are resolved with their dependencies by the image's own package manager, with what
-/// it recommends, as its users would have it. What `lock` lacks is added to it.
+/// What is added.
+#[derive(Debug, Clone, Copy)]
+pub struct Addition<'a> {
+    /// The word for it, in ids of steps and names of locks.
+    pub name: &'a str,
+    /// Packages: names, files, or URLs of files.
+    pub packages: &'a [String],
+    /// Whether what they recommend comes along; where nothing is said, as it would if a user of the
+    /// image installed them.
+    pub recommends: Option<bool>,
+}
+
+/// The image's tree with the addition, resolved with its dependencies by the image's own package
+/// manager. What `lock` lacks is added to it.
 pub fn add(
     shop: Workshop<'_>,
     image: &Image,
-    packages: &[String],
+    addition: &Addition<'_>,
     lock: &mut Lock,
 ) -> Result<TreeId, Error> {
+    let Addition { name, packages, .. } = *addition;
+    let quiet = Quiet(shop.reporter);
+    let shop = Workshop {
+        reporter: &quiet,
+        ..shop
+    };
     let directory = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
     let mut wanted = PackagesStep {
-        recommends: recommends(shop, image.tree)?,
+        recommends: recommends(shop, image.tree, addition.recommends)?,
         ..PackagesStep::default()
     };
     for package in packages {
@@ -39,10 +55,10 @@ pub fn add(
             name => wanted.install.push(name.clone()),
         }
     }
-    let id = "probe/1".to_owned();
+    let id = format!("{name}/1");
     let planned = PlannedStep {
         id: id.clone(),
-        recipe: "probe".into(),
+        recipe: name.to_owned(),
         place: 1,
         number: 1,
         summary: format!("packages {}", packages.join(" ")),
@@ -68,8 +84,26 @@ pub fn add(
     Ok(outcome?.realisation.tree)
 }
 
-/// Whether the image's package manager knows recommendations and, left alone, follows them.
-fn recommends(shop: Workshop<'_>, tree: TreeId) -> Result<bool, Error> {
+/// A reporter that is not told what was there already.
+struct Quiet<'a>(&'a dyn Reporter);
+
+impl Reporter for Quiet<'_> {
+    fn event(&self, event: Event<'_>) {
+        if !matches!(event, Event::StepCached { .. }) {
+            self.0.event(event);
+        }
+    }
+
+    fn progress(&self) -> &dyn Progress {
+        self.0.progress()
+    }
+}
+
+/// Whether the image's package manager knows recommendations and follows them, asked to or alone.
+fn recommends(shop: Workshop<'_>, tree: TreeId, wanted: Option<bool>) -> Result<bool, Error> {
+    if wanted == Some(false) {
+        return Ok(false);
+    }
     let tree = shop.store.tree(tree)?;
     let exists = |path: &str| tree.lookup(path.as_bytes()).is_ok();
     // A tree without any is an error later, which then names the step.

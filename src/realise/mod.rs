@@ -36,7 +36,7 @@ mod step;
 mod verify_lock;
 mod workshop;
 
-pub use added::add;
+pub use added::{Addition, add};
 pub use bake::{Baked, Options, Update, bake, complete};
 pub use base::HIDDEN;
 pub use check::{Finding, Unequal};
