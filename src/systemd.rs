@@ -60,6 +60,20 @@ pub fn tree(shop: Workshop<'_>, image: &Image) -> Result<Option<TreeId>, Failure
     })
 }
 
+/// The image as it is, or with systemd if it has none and can have it.
+pub fn bootable(shop: Workshop<'_>, mut image: Image) -> Result<Image, Failure> {
+    let tree = shop.store.tree(image.tree)?;
+    let present = ["usr/lib/systemd/systemd", "lib/systemd/systemd"];
+    if !present
+        .iter()
+        .any(|path| tree.lookup(path.as_bytes()).is_ok())
+        && let Some(tree) = self::tree(shop, &image)?
+    {
+        image.tree = tree;
+    }
+    Ok(image)
+}
+
 /// What makes a tree boot, by its package manager.
 fn packages(tree: &Tree) -> Option<Vec<String>> {
     let exists = |path: &str| tree.lookup(path.as_bytes()).is_ok();

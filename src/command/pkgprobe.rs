@@ -15,7 +15,7 @@ use crate::probe::{self, Address, Check, Limits, Probed, unit_name};
 use crate::realise::{self, Addition, Workshop};
 use crate::recipe::{self, Probe};
 use crate::ui::{Bars, ProbeFormat};
-use crate::{addition, container, image};
+use crate::{addition, container, image, systemd};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -197,6 +197,7 @@ fn fill(
     probed: &mut Probed,
 ) -> Result<(), Failure> {
     let (image, declared) = subject(shop, &job.image)?;
+    let image = systemd::bootable(shop, image)?;
     let own = declared.as_ref().filter(|_| checks.is_empty());
     let (checks, limits) = own.map_or_else(
         || (checks.to_vec(), limits),

@@ -82,7 +82,7 @@ pub(super) fn mariadb(context: &mut Context<'_>) -> Result<()> {
     if !maker || !context.changed(&format!("{DATA}/aria_log_control")) {
         return Ok(());
     }
-    context.remove_in(DATA, |name| !name.ends_with(".flag"));
+    context.remove_in(DATA, |name| name.strip_suffix(".flag").is_none());
     MARIADB.leave(context)
 }
 
