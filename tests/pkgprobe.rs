@@ -319,6 +319,14 @@ fn many_at_once() {
             support::execute(lint.arg("--noout").arg(kitchen.path("junit.xml")));
         }
     }
+    let mut names = Vec::new();
+    for shard in ["--shard=1/2", "--shard=2/2"] {
+        let json = [&arguments[..], &["--format=json", shard]].concat();
+        for probe in kitchen.racker.run(&json).json().as_array().unwrap() {
+            names.push(probe["image"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(names, ["quickstart", "nothing/at:all", "second"]);
     // Sixteen on one port.
     let same = format!("--image={}", ["quickstart"; 16].join(","));
     let output = kitchen
@@ -340,6 +348,7 @@ fn mistakes_in_the_command_line() {
         (&["--check-file=relative"], "not an absolute path"),
         (&["--network-timeout=soon"], "expected a number of seconds"),
         (&["--each"], "--each goes with --package"),
+        (&["--shard=3/2"], "expected K/N"),
     ] {
         probe(&kitchen, arguments).code(2).says(said);
     }

@@ -60,6 +60,9 @@ pub(super) struct Args {
     /// How many probes run at once [default: twice the processors]
     #[arg(short, long, value_name = "N")]
     jobs: Option<usize>,
+    /// Make only the Kth of N shares of the probes, as on one machine of many
+    #[arg(long, value_name = "K/N", value_parser = shard)]
+    shard: Option<(usize, usize)>,
     /// Stop after the first probe that fails
     #[arg(long)]
     fail_fast: bool,
@@ -71,6 +74,14 @@ pub(super) struct Args {
 fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text.parse().map_err(|_| "expected a number of seconds")?;
     Duration::try_from_secs_f64(number).map_err(|_| "expected a number of seconds".to_owned())
+}
+
+fn shard(text: &str) -> Result<(usize, usize), String> {
+    let parts = text.split_once('/');
+    let parts = parts.and_then(|(part, all)| Some((part.parse().ok()?, all.parse().ok()?)));
+    parts
+        .filter(|(part, all)| (1..=*all).contains(part))
+        .ok_or_else(|| "expected K/N, such as 1/4".to_owned())
 }
 
 /// One probe to be made.
@@ -108,7 +119,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             }
         };
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = args.jobs.unwrap_or(2 * processors).clamp(1, jobs.len());
+        let threads = args
+            .jobs
+            .unwrap_or(2 * processors)
+            .clamp(1, jobs.len().max(1));
         // Each of them starts its probes in a mount namespace of a thread's own.
         std::thread::scope(|scope| {
             for _ in 0..threads {
@@ -145,7 +159,12 @@ fn jobs(args: &Args) -> Vec<Job> {
             })
             .collect::<Vec<_>>()
     };
-    args.images.iter().flat_map(of_image).collect()
+    let all = args.images.iter().flat_map(of_image).enumerate();
+    // Neighbours take about as long, so they go to different machines.
+    let (part, parts) = args.shard.unwrap_or((1, 1));
+    all.filter(|(place, _)| place % parts == part - 1)
+        .map(|(_, job)| job)
+        .collect()
 }
 
 fn checks(args: &Args) -> Result<Vec<Check>, Failure> {

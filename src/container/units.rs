@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use zbus::{OwnedObjectPath, OwnedVariant};
 
@@ -31,12 +32,22 @@ pub struct UnitState {
     pub restarts: u32,
     /// How its main process ended, if it did: `CLD_*` of `sigaction(2)`, and the exit code or signal.
     pub main: (i32, i32),
+    /// Since when it is active, in microseconds of `CLOCK_MONOTONIC`.
+    #[serde(skip)]
+    since: u64,
     /// The one run that this is, 128 random bits.
     #[serde(skip)]
     invocation: Vec<u8>,
 }
 
 impl UnitState {
+    /// How long it has been active.
+    pub fn age(&self) -> Duration {
+        let now = clock_gettime(ClockId::Monotonic);
+        let now = Duration::try_from(now).unwrap_or_default();
+        now.saturating_sub(Duration::from_micros(self.since))
+    }
+
     /// Whether it runs, and is the same run as before.
     pub fn still(&self, before: &Self) -> bool {
         self.active == "active"
@@ -177,6 +188,10 @@ impl Guest<'_> {
             sub: string("SubState"),
             file: string("UnitFileState"),
             result: string("Result"),
+            since: all
+                .get("ActiveEnterTimestampMonotonic")
+                .and_then(|value| u64::try_from(value).ok())
+                .unwrap_or_default(),
             restarts: all
                 .get("NRestarts")
                 .and_then(|value| u32::try_from(value).ok())

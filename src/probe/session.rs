@@ -134,9 +134,10 @@ impl Session<'_> {
         for name in &names {
             before.push(self.guest.unit(name)?);
         }
-        let until = Instant::now() + self.limits.settle;
-        if before.iter().any(|state| state.active == "active") {
-            self.guest.watch_units(&names, until)?;
+        let active = before.iter().filter(|state| state.active == "active");
+        let left = active.map(|state| self.limits.settle.saturating_sub(state.age()));
+        if let Some(left) = left.max() {
+            self.guest.watch_units(&names, Instant::now() + left)?;
         }
         let mut running = Vec::new();
         for (((place, name), started), before) in units.iter().zip(started).zip(before) {
