@@ -71,7 +71,7 @@ const OTHERS: [Curated; 9] = [
     curated!("almalinux-8"),
     curated!("almalinux-9"),
     curated!("almalinux-10"),
-    curated!("alpine-3.23" or "alpine-3"),
+    curated!("alpine-3.24" or "alpine-3"),
     curated!("alpine-edge" or "alpine-latest"),
     curated!("archlinux-rolling" or "archlinux-latest"),
 ];

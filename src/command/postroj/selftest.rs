@@ -50,10 +50,7 @@ type Plan = (Vec<String>, Vec<Check>);
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     require_root()?;
-    let (images, plan): (_, fn(Workshop<'_>, &str) -> Result<Plan, Failure>) = match &args.test {
-        Test::Hostnamectl(images) => (images, |_, _| Ok(host())),
-        Test::Pkgprobe(images) => (images, web_server),
-    };
+    let (Test::Hostnamectl(images) | Test::Pkgprobe(images)) = &args.test;
     let names = if images.images.is_empty() {
         bootable()?
     } else {
@@ -61,7 +58,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let bars = Bars::new(context.ui);
     let results: Vec<Probed> = context.workshop(&bars, |shop| {
-        Ok(names.iter().map(|name| test(shop, name, plan)).collect())
+        Ok(names
+            .iter()
+            .map(|name| one(shop, &args.test, name))
+            .collect())
     })?;
     context.ui.probes(&results, images.format)?;
     let good = results.iter().all(Probed::holds);
@@ -80,13 +80,12 @@ fn bootable() -> Result<Vec<String>, Failure> {
     Ok(labels)
 }
 
-fn test(
-    shop: Workshop<'_>,
-    name: &str,
-    plan: impl FnOnce(Workshop<'_>, &str) -> Result<Plan, Failure>,
-) -> Probed {
+fn one(shop: Workshop<'_>, test: &Test, name: &str) -> Probed {
     attempt(name, |probed| {
-        let (packages, checks) = plan(shop, name)?;
+        let (packages, checks) = match test {
+            Test::Hostnamectl(_) => host(),
+            Test::Pkgprobe(_) => web_server(shop, name)?,
+        };
         let job = Job {
             image: name.to_owned(),
             packages,
