@@ -11,6 +11,8 @@ pub const USAGE: u8 = 2;
 pub const DIFFERENT: u8 = 1;
 /// `pkgprobe`: a check does not hold.
 pub const CHECK_FAILED: u8 = 3;
+/// `postroj selftest`: an image failed.
+pub const SELFTEST_FAILED: u8 = 5;
 /// A step of a recipe failed.
 pub const STEP_FAILED: u8 = 100;
 /// A step took longer than its timeout.

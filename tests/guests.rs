@@ -4,7 +4,8 @@ mod support;
 
 use support::Racker;
 
-fn boots(label: &str, version: &str) {
+/// Bakes an image and boots it; one that rolls has no certain version of systemd.
+fn boots(label: &str, version: Option<&str>) {
     let racker = Racker::new(&support::scratch().join("guests"));
     let lock = support::scratch().join(format!("{label}.lock"));
     racker
@@ -17,9 +18,10 @@ fn boots(label: &str, version: &str) {
         let script = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend; \
                       systemctl --version | head -n 1 | cut -d ' ' -f 1,2";
         let output = run(&["sh", "-c", script]).success().silent();
-        assert_eq!(
-            output.text(),
-            format!("running\nsystemd {version}\n"),
+        let systemd = output.text().strip_prefix("running\nsystemd ");
+        let systemd = systemd.unwrap_or_else(|| panic!("{method}: {}", output.report()));
+        assert!(
+            version.is_none_or(|it| it == systemd.trim_end()),
             "{method}"
         );
         let output = run(&["hostnamectl"]).success().silent();
@@ -45,17 +47,29 @@ fn boots(label: &str, version: &str) {
 #[test]
 #[ignore = "downloads a whole Debian; tests/full runs it"]
 fn debian_bullseye() {
-    boots("debian-bullseye", "247");
+    boots("debian-bullseye", Some("247"));
 }
 
 #[test]
 #[ignore = "downloads a whole Debian; tests/full runs it"]
 fn debian_bookworm() {
-    boots("debian-bookworm", "252");
+    boots("debian-bookworm", Some("252"));
 }
 
 #[test]
 #[ignore = "downloads a whole Debian; tests/full runs it"]
 fn debian_trixie() {
-    boots("debian-trixie", "257");
+    boots("debian-trixie", Some("257"));
+}
+
+#[test]
+#[ignore = "downloads a whole Debian; tests/full runs it"]
+fn debian_forky() {
+    boots("debian-forky", None);
+}
+
+#[test]
+#[ignore = "downloads a whole Debian; tests/full runs it"]
+fn debian_sid() {
+    boots("debian-sid", None);
 }

@@ -13,6 +13,7 @@ mod lock;
 mod log;
 mod pkgprobe;
 mod plan;
+mod postroj;
 mod provenance;
 mod pull;
 mod rmi;
@@ -44,6 +45,15 @@ use crate::ui::{Ui, Verbosity};
     infer_subcommands = false
 )]
 struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Debug, clap::Args)]
+struct Global {
     /// Directory of the store [default: /var/lib/racker]
     #[arg(long, global = true, value_name = "DIR")]
     store: Option<std::path::PathBuf>,
@@ -62,8 +72,6 @@ struct Cli {
     /// Say errors alone
     #[arg(long, global = true)]
     quiet: bool,
-    #[command(subcommand)]
-    verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,6 +126,9 @@ struct Context {
 
 /// Parses the command line and does what it says; racker's exit code.
 pub fn main() -> u8 {
+    if postroj::is_called() {
+        return postroj::main();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -130,47 +141,55 @@ pub fn main() -> u8 {
             };
         }
     };
-    let verbosity = match (cli.quiet, cli.verbose, cli.debug) {
+    let own_code = matches!(cli.verb, Verb::Run(_)).then_some(RUN_FAILED);
+    perform(cli.global, own_code, |context| match cli.verb {
+        Verb::Bake(args) => bake::run(context, args),
+        Verb::Plan(args) => plan::run(context, args),
+        Verb::Why(args) => why::run(context, args),
+        Verb::Lock(args) => lock::run(context, args),
+        Verb::Log(args) => log::run(context, args),
+        Verb::Pull(args) => pull::run(context, args),
+        Verb::Run(args) => run::run(context, *args),
+        Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
+        Verb::Save(args) => save::run(context, &args),
+        Verb::Images(args) => images::run(context, args),
+        Verb::Rules(args) => rules::run(context, args),
+        Verb::Rmi(args) => rmi::run(context, args),
+        Verb::Inspect(args) => inspect::run(context, args),
+        Verb::History(args) => history::run(context, args),
+        Verb::Diff(args) => diff::run(context, args),
+        Verb::Sbom(args) => sbom::run(context, args),
+        Verb::Provenance(args) => provenance::run(context, args),
+        Verb::Doctor(args) => doctor::run(context, args),
+        Verb::Version(args) => version::run(context, args),
+    })
+}
+
+/// Does `work` with what the options say; the exit code, `own_code` where racker itself failed.
+fn perform(
+    global: Global,
+    own_code: Option<u8>,
+    work: impl FnOnce(&Context) -> Result<u8, Failure>,
+) -> u8 {
+    let start = std::time::Instant::now();
+    let verbosity = match (global.quiet, global.verbose, global.debug) {
         (true, ..) => Verbosity::Quiet,
         (_, _, true) => Verbosity::Debug,
         (_, true, _) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let start = std::time::Instant::now();
     let ui = Ui::new(verbosity);
     let options = settings::Options {
-        store: cli.store,
-        tree_mount: cli.tree_mount,
-        offline: cli.offline,
+        store: global.store,
+        tree_mount: global.tree_mount,
+        offline: global.offline,
     };
-    let own_code = matches!(cli.verb, Verb::Run(_)).then_some(RUN_FAILED);
     let result = Settings::read(options).and_then(|settings| {
-        let context = Context {
+        work(&Context {
             ui,
             settings,
             start,
-        };
-        match cli.verb {
-            Verb::Bake(args) => bake::run(&context, args),
-            Verb::Plan(args) => plan::run(&context, args),
-            Verb::Why(args) => why::run(&context, args),
-            Verb::Lock(args) => lock::run(&context, args),
-            Verb::Log(args) => log::run(&context, args),
-            Verb::Pull(args) => pull::run(&context, args),
-            Verb::Run(args) => run::run(&context, *args),
-            Verb::Pkgprobe(args) => pkgprobe::run(&context, &args),
-            Verb::Save(args) => save::run(&context, &args),
-            Verb::Images(args) => images::run(&context, args),
-            Verb::Rules(args) => rules::run(&context, args),
-            Verb::Rmi(args) => rmi::run(&context, args),
-            Verb::Inspect(args) => inspect::run(&context, args),
-            Verb::History(args) => history::run(&context, args),
-            Verb::Diff(args) => diff::run(&context, args),
-            Verb::Sbom(args) => sbom::run(&context, args),
-            Verb::Provenance(args) => provenance::run(&context, args),
-            Verb::Doctor(args) => doctor::run(&context, args),
-            Verb::Version(args) => version::run(&context, args),
-        }
+        })
     });
     match result {
         Ok(code) => code,

@@ -86,9 +86,9 @@ fn shard(text: &str) -> Result<(usize, usize), String> {
 
 /// One probe to be made.
 #[derive(Debug)]
-struct Job {
-    image: String,
-    packages: Vec<String>,
+pub(super) struct Job {
+    pub(super) image: String,
+    pub(super) packages: Vec<String>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
@@ -109,7 +109,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             while !stop.load(Ordering::Relaxed) {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let Some(job) = jobs.get(place) else { return };
-                let probed = one(shop, job, &checks, limits, args.update);
+                let probed = attempt(&job.image, |probed| {
+                    fill(shop, job, &checks, limits, args.update, probed)
+                });
                 if args.fail_fast && !probed.holds() {
                     stop.store(true, Ordering::Relaxed);
                 }
@@ -184,11 +186,14 @@ fn checks(args: &Args) -> Result<Vec<Check>, Failure> {
 }
 
 /// Makes one probe; what goes wrong is part of the answer.
-fn one(shop: Workshop<'_>, job: &Job, checks: &[Check], limits: Limits, update: bool) -> Probed {
+pub(super) fn attempt(
+    image: &str,
+    work: impl FnOnce(&mut Probed) -> Result<(), Failure>,
+) -> Probed {
     let begin = Instant::now();
     let mut probed = Probed {
-        image: job.image.clone(),
-        packages: job.packages.clone(),
+        image: image.to_owned(),
+        packages: Vec::new(),
         tree: None,
         installed: Vec::new(),
         boot_milliseconds: 0,
@@ -197,7 +202,7 @@ fn one(shop: Workshop<'_>, job: &Job, checks: &[Check], limits: Limits, update: 
         failed_units: Vec::new(),
         error: None,
     };
-    if let Err(failure) = fill(shop, job, checks, limits, update, &mut probed) {
+    if let Err(failure) = work(&mut probed) {
         let mut lines = vec![failure.message.trim_end().to_owned()];
         lines.extend(failure.output.iter().map(|line| format!("  | {line}")));
         lines.extend(failure.hints.iter().map(|hint| format!("hint: {hint}")));
@@ -207,7 +212,8 @@ fn one(shop: Workshop<'_>, job: &Job, checks: &[Check], limits: Limits, update: 
     probed
 }
 
-fn fill(
+/// Probes, and notes what is found.
+pub(super) fn fill(
     shop: Workshop<'_>,
     job: &Job,
     checks: &[Check],
@@ -215,6 +221,7 @@ fn fill(
     update: bool,
     probed: &mut Probed,
 ) -> Result<(), Failure> {
+    probed.packages.clone_from(&job.packages);
     let (image, declared) = subject(shop, &job.image)?;
     let image = systemd::bootable(shop, image)?;
     let own = declared.as_ref().filter(|_| checks.is_empty());

@@ -34,16 +34,14 @@ pub fn load(path: &Path, sets: &[(String, String)]) -> Result<Chain, Error> {
 
 /// Loads a curated recipe by label or alias.
 pub fn load_curated(name: &str, sets: &[(String, String)]) -> Result<Chain, Error> {
-    let known = || curated::labels().chain(curated::aliases().iter().map(|alias| alias.alias));
-    match (curated::resolve(name), curated::curated(name)) {
-        (Some(label), Some(text)) => {
-            Loader::new(sets).load(Place::Label(label.to_owned()), text.to_owned())
-        }
-        _ => Err(Error::UnknownLabel {
+    let Some(found) = curated::curated(name) else {
+        let known = curated::all().flat_map(|it| std::iter::once(it.label).chain(it.alias));
+        return Err(Error::UnknownLabel {
             label: name.to_owned(),
-            advice: suggest::similar(name, known()).map(|near| format!("did you mean `{near}`?")),
-        }),
-    }
+            advice: suggest::similar(name, known).map(|near| format!("did you mean `{near}`?")),
+        });
+    };
+    Loader::new(sets).load(Place::Label(found.label.to_owned()), found.text.to_owned())
 }
 
 impl Chain {
@@ -232,7 +230,7 @@ impl<'a> Loader<'a> {
     fn read_base(&self, place: &Place) -> Result<String, Error> {
         let result = match place {
             Place::Label(label) => {
-                return Ok(curated::curated(label).unwrap_or_default().to_owned());
+                return Ok(curated::curated(label).map_or("", |it| it.text).to_owned());
             }
             Place::File(path) => read(path),
         };

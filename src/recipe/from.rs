@@ -170,8 +170,8 @@ impl From {
                 ),
             );
         }
-        if let Some(label) = curated::resolve(text) {
-            return Ok(Self::Curated(label.to_owned()));
+        if let Some(found) = curated::curated(text) {
+            return Ok(Self::Curated(found.label.to_owned()));
         }
         check_reference(text)?;
         Ok(Self::Reference(text.to_owned()))

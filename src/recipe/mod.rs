@@ -41,7 +41,7 @@ mod suggest;
 mod tests;
 
 pub use self::chain::{Chain, MAX_DEPTH, MAX_SIZE, load, load_curated};
-pub use self::curated::{Alias, aliases, curated, labels, resolve};
+pub use self::curated::{Curated, all, curated, listed};
 pub use self::diagnostics::{Diagnostic, Diagnostics, Source, Span};
 pub use self::error::Error;
 pub use self::from::{Bootstrap, Distribution, From, Location};

@@ -90,6 +90,25 @@ impl Archive {
         execute(sign.arg(suite.join("InRelease")).arg(suite.join("Release")));
     }
 
+    /// Writes the indices, and signs them in 2017, with a key that expired a year later.
+    pub(crate) fn publish_in_the_past(&self) {
+        const PAST: [&str; 2] = ["--faked-system-time", "20170601T000000"];
+        self.publish_unsigned();
+        let key = [
+            "--quick-generate-key",
+            "old@racker.test",
+            "ed25519",
+            "sign",
+            "1y",
+        ];
+        execute(self.gpg().args(PAST).args(key));
+        let suite = self.path("dists/test");
+        let mut sign = self.gpg();
+        sign.args(PAST).args(["--local-user", "old@racker.test"]);
+        sign.args(["--clearsign", "--output"]);
+        execute(sign.arg(suite.join("InRelease")).arg(suite.join("Release")));
+    }
+
     /// Writes the indices.
     pub(crate) fn publish_unsigned(&self) {
         let run = |arguments: &[&str]| {

@@ -3,6 +3,7 @@
 
 mod apt;
 mod archive;
+mod past;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampered;

@@ -16,6 +16,7 @@ both!(
     weak_dependencies_versions_and_removal,
     a_package_file_of_the_recipe,
     another_checksum,
+    what_is_there_already_may_be_asked_for,
 );
 
 fn a_lock_is_made_obeyed_and_enough(manager: &'static str) {
@@ -221,4 +222,18 @@ fn another_checksum(manager: &'static str) {
     bench.bake().success();
     bench.racker(&["lock", "box.toml", "--verify"]).success();
     assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
+}
+
+/// Curated recipes ask for systemd whether the image has it or not.
+fn what_is_there_already_may_be_asked_for(manager: &'static str) {
+    let bench = Bench::new(manager);
+    let again = "[[step]]\nPM = [\"app\", \"library\"]\n";
+    bench.recipe(&format!(
+        "{APP}{again}[[step]]\nPM = [\"app\", \"extra\"]\n"
+    ));
+    bench.bake().success();
+    assert!(!bench.locked("box/4").contains("name = "));
+    assert!(bench.locked("box/5").contains("name = \"extra\""));
+    let check = ["bake", "--locked", "--offline", "--check", "box.toml"];
+    bench.racker(&check).success();
 }

@@ -2,48 +2,95 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::super::{Step, labels, load, load_curated, schema};
+use super::super::{From, Step, all, curated, load, load_curated, schema};
+use crate::plan::Plan;
 
-const SHIPPED: [(&str, &str); 4] = [
-    (
-        "debian-bullseye",
-        include_str!("../../../recipes/debian-bullseye.toml"),
-    ),
-    (
-        "debian-bookworm",
-        include_str!("../../../recipes/debian-bookworm.toml"),
-    ),
-    (
-        "debian-trixie",
-        include_str!("../../../recipes/debian-trixie.toml"),
-    ),
-    (
-        "quickstart",
-        include_str!("../../../recipes/quickstart.toml"),
-    ),
-];
+const QUICKSTART: &str = include_str!("../../../recipes/quickstart.toml");
 
 #[test]
-fn curated_recipes_load_and_copy_nothing() {
-    for label in labels() {
-        let chain = load_curated(label, &[]).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(chain.recipe().name, label);
+fn curated_recipes_are_complete() {
+    const TITLE: &str = "org.opencontainers.image.title";
+    for it in all() {
+        let chain = load_curated(it.label, &[]).unwrap_or_else(|error| panic!("{error}"));
+        let recipe = chain.recipe();
+        assert_eq!(recipe.name, it.label);
         assert!(
-            !chain
-                .steps()
-                .any(|(_, _, step)| matches!(step, Step::Copy(_)))
+            !recipe
+                .steps
+                .iter()
+                .any(|step| matches!(step, Step::Copy(_)))
         );
+        assert!(recipe.image.labels.contains_key(TITLE), "{}", it.label);
+        let reason = it.text.contains("\n# No probe: ");
+        assert!(recipe.probe.is_some() != reason, "{}", it.label);
+        let plan = Plan::new(&chain);
+        assert_eq!(plan.recipe, it.label);
+        assert!(plan.steps.iter().all(|step| !step.impure), "{}", it.label);
+        let bootstrap = usize::from(matches!(plan.base, From::Bootstrap(_)));
+        assert_eq!(plan.steps.len(), bootstrap + recipe.steps.len());
     }
 }
 
 #[test]
-fn quickstart_builds_on_bookworm() {
-    let path = Path::new(file!())
-        .ancestors()
-        .nth(4)
+fn every_name_of_a_curated_recipe_is_its_alone() {
+    let names: Vec<_> = all()
+        .flat_map(|it| std::iter::once(it.label).chain(it.alias))
+        .collect();
+    let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+    assert_eq!(distinct.len(), names.len());
+    for it in all() {
+        for name in std::iter::once(it.label).chain(it.alias) {
+            assert_eq!(curated(name), Some(it));
+            let from = From::parse(name, Path::new("")).unwrap();
+            assert_eq!(from, From::Curated(it.label.to_owned()));
+        }
+    }
+    assert!(curated("quickstart").is_none());
+}
+
+#[test]
+fn every_recipe_in_the_directory_is_shipped() {
+    let mut files: Vec<String> = std::fs::read_dir(repository().join("recipes"))
         .unwrap()
-        .join("recipes/quickstart.toml");
-    let chain = load(&path, &[]).unwrap();
+        .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+        .filter_map(|name| name.strip_suffix(".toml").map(str::to_owned))
+        .filter(|name| name != "quickstart")
+        .collect();
+    files.sort();
+    let mut labels: Vec<_> = all().map(|it| it.label).collect();
+    labels.sort_unstable();
+    assert_eq!(files, labels);
+}
+
+/// `docs/images.md` has a row for each label, in order, with its alias and what it is made of.
+#[test]
+fn the_page_of_images_tells_the_truth() {
+    let page = include_str!("../../../docs/images.md");
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(rows.len(), all().count());
+    for (row, it) in rows.iter().zip(all()) {
+        let chain = load_curated(it.label, &[]).unwrap();
+        let base = match chain.base() {
+            From::Bootstrap(it) => format!("bootstrap `{}`", it.suite),
+            base => format!("`{base}`"),
+        };
+        let alias = it.alias.map(|alias| format!("`{alias}`"));
+        let label = format!("`{}`", it.label);
+        assert_eq!(row[1..4], [label, alias.unwrap_or_default(), base]);
+    }
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn quickstart_builds_on_bookworm() {
+    let chain = load(&repository().join("recipes/quickstart.toml"), &[]).unwrap();
     let names: Vec<_> = chain
         .recipes()
         .iter()
@@ -64,7 +111,8 @@ fn the_schema_is_the_shipped_one() {
 
 #[test]
 fn the_schema_accepts_the_shipped_recipes() {
-    for (name, text) in SHIPPED {
+    let curated = all().map(|it| (it.label, it.text));
+    for (name, text) in curated.chain([("quickstart", QUICKSTART)]) {
         let value: Value = toml::from_str(text).unwrap();
         accept(&schema(), &value).unwrap_or_else(|place| panic!("{name}: {place}"));
     }
