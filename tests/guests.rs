@@ -6,7 +6,7 @@ use support::Racker;
 
 /// Bakes an image and boots it; one that rolls has no certain version of systemd.
 fn boots(label: &str, version: Option<&str>) {
-    let racker = Racker::new(&support::scratch().join("guests"));
+    let racker = Racker::new(&support::scratch().join("guests").join(label));
     let lock = support::scratch().join(format!("{label}.lock"));
     racker
         .run(&["bake", label, "--lock", lock.to_str().unwrap()])
