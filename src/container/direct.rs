@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use signal_hook::iterator::Signals;
 
 use super::launch::{launch, pid, place_init};
 use super::nspawn::{Bind, Invocation, Network, Payload};
@@ -94,12 +95,18 @@ pub fn run(
             )
         }
     };
+    // The command may be told to end before racker knows that it runs.
+    let signals = if options.forward_signals {
+        Some(signals::catch().map_err(Error::io("take signals"))?)
+    } else {
+        None
+    };
     let mut nspawn = launch(snapshot, &invocation, streams, !terminal)?;
     (options.phase)("systemd-nspawn started");
     let leader = nspawn.leader(deadline)?;
     (options.phase)("first process runs");
-    if let (Some(leader), true) = (leader, options.forward_signals) {
-        forward(leader)?;
+    if let (Some(leader), Some(signals)) = (leader, signals) {
+        forward(leader, signals)?;
     }
     let code = nspawn.wait(deadline)?;
     (options.phase)("command ended");
@@ -120,7 +127,7 @@ pub fn run(
     }
 }
 
-fn forward(leader: u32) -> Result<(), Error> {
+fn forward(leader: u32, signals: Signals) -> Result<(), Error> {
     // Already ended where it cannot be opened: nothing to forward to.
     let Ok(process) = pid(leader).and_then(|p| Ok(pidfd_open(p, PidfdFlags::empty())?)) else {
         return Ok(());
@@ -130,6 +137,7 @@ fn forward(leader: u32) -> Result<(), Error> {
         .map_err(Error::io("duplicate a descriptor"))?;
 
     signals::forward(
+        signals,
         move |number| {
             if let Some(signal) = Signal::from_named_raw(number) {
                 let _ = pidfd_send_signal(&process, signal);
@@ -138,6 +146,6 @@ fn forward(leader: u32) -> Result<(), Error> {
         move || {
             let _ = pidfd_send_signal(&killer, Signal::KILL);
         },
-    )
-    .map_err(Error::io("take signals"))
+    );
+    Ok(())
 }

@@ -240,5 +240,7 @@ fn not_yet(error: &io::Error) -> bool {
 fn forward(bus: &Bus, snapshot: &Snapshot) -> Result<(), Error> {
     let signal = bus.signaller()?;
     let name = cgroup_name(snapshot);
-    signals::forward(signal, move || kill(&name)).map_err(Error::io("take signals"))
+    let signals = signals::catch().map_err(Error::io("take signals"))?;
+    signals::forward(signals, signal, move || kill(&name));
+    Ok(())
 }

@@ -5,13 +5,18 @@ use std::io;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
+/// Takes the signals from now on, and keeps them for [`forward`].
+pub(super) fn catch() -> io::Result<Signals> {
+    Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2])
+}
+
 /// Calls `pass` with each signal on a thread of its own; the second SIGINT or SIGTERM calls `end`
 /// instead. The thread lives as long as racker.
 pub(super) fn forward(
+    mut signals: Signals,
     pass: impl Fn(i32) + Send + 'static,
     end: impl Fn() + Send + 'static,
-) -> io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2])?;
+) {
     std::thread::spawn(move || {
         let mut asked = 0;
         for number in signals.forever() {
@@ -21,5 +26,4 @@ pub(super) fn forward(
             if asked > 1 { end() } else { pass(number) }
         }
     });
-    Ok(())
 }
