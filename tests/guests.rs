@@ -8,9 +8,9 @@ use support::Racker;
 fn boots(label: &str, version: Option<&str>) {
     let racker = Racker::new(&support::scratch().join("guests").join(label));
     let lock = support::scratch().join(format!("{label}.lock"));
-    racker
-        .run(&["bake", label, "--lock", lock.to_str().unwrap()])
-        .success();
+    let bake = ["bake", label, "--lock", lock.to_str().unwrap()];
+    racker.run(&bake).success();
+    racker.run(&[&bake[..], &["--check"]].concat()).success();
     for method in ["erofs", "checkout"] {
         let run = |command: &[&str]| {
             racker.run(&[&["--tree-mount", method, "run", "--rm", label], command].concat())
