@@ -42,3 +42,4 @@ pub mod subject;
 pub mod sys;
 pub mod systemd;
 pub mod ui;
+pub mod uuid;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::addition;
 use crate::failure::Failure;
 use crate::package::Manager;
-use crate::provision::detect;
+use crate::provision::{has_systemd, manager_of};
 use crate::realise::{Addition, Event, Workshop};
 
 /// Shells that a stock image names as its command.
@@ -63,10 +63,7 @@ pub fn tree(shop: Workshop<'_>, image: &Image) -> Result<Option<TreeId>, Failure
 /// The image as it is, or with systemd if it has none and can have it.
 pub fn bootable(shop: Workshop<'_>, mut image: Image) -> Result<Image, Failure> {
     let tree = shop.store.tree(image.tree)?;
-    let present = ["usr/lib/systemd/systemd", "lib/systemd/systemd"];
-    if !present
-        .iter()
-        .any(|path| tree.lookup(path.as_bytes()).is_ok())
+    if !has_systemd(&tree)
         && let Some(tree) = self::tree(shop, &image)?
     {
         image.tree = tree;
@@ -81,7 +78,7 @@ fn packages(tree: &Tree) -> Option<Vec<String>> {
     if !release.iter().any(|path| exists(path)) {
         return None;
     }
-    let names: &[&str] = match detect(None, exists).ok()? {
+    let names: &[&str] = match manager_of(tree, None).ok()? {
         Manager::Apt => &["systemd", "systemd-sysv", "dbus"],
         Manager::Dnf | Manager::Zypper | Manager::Pacman => &["systemd"],
         // Alpine has OpenRC.

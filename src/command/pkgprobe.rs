@@ -9,6 +9,7 @@ use racker_store::{Image, TreeId};
 
 use super::bake::{bake_chain, load, lock_path};
 use super::{Context, failed};
+use crate::container::on_own_thread;
 use crate::failure::{CHECK_FAILED, FAILED, Failure, USAGE};
 use crate::installed::Installed;
 use crate::probe::{self, Address, Check, Limits, Probed, unit_name};
@@ -222,10 +223,9 @@ pub(super) fn fill(
     probed: &mut Probed,
 ) -> Result<(), Failure> {
     probed.packages.clone_from(&job.packages);
-    let (image, declared) = subject(shop, &job.image)?;
+    let (image, own) = subject(shop, &job.image, checks.is_empty())?;
     let image = systemd::bootable(shop, image)?;
-    let own = declared.as_ref().filter(|_| checks.is_empty());
-    let (checks, limits) = own.map_or_else(
+    let (checks, limits) = own.as_ref().map_or_else(
         || (checks.to_vec(), limits),
         |it| (of(it), within(it, limits)),
     );
@@ -257,18 +257,19 @@ pub(super) fn fill(
     Ok(())
 }
 
-/// The image, and what its recipe says must hold.
-fn subject(shop: Workshop<'_>, name: &str) -> Result<(Image, Option<Probe>), Failure> {
+/// The image, and what its recipe says must hold if that is `asked`.
+fn subject(shop: Workshop<'_>, name: &str, asked: bool) -> Result<(Image, Option<Probe>), Failure> {
     let is_recipe = Path::new(name).extension() == Some("toml".as_ref());
     if is_recipe {
         let chain = load(name, &[])?;
         let lock = lock_path(shop.store, &chain, None);
         let baked = bake_chain(shop, &chain, &lock, &realise::Options::default())?;
-        return Ok((baked.image, chain.recipe().probe.clone()));
+        let declared = chain.recipe().probe.clone();
+        return Ok((baked.image, declared.filter(|_| asked)));
     }
     let declared = match recipe::curated(name) {
-        Some(_) => load(name, &[])?.recipe().probe.clone(),
-        None => None,
+        Some(_) if asked => load(name, &[])?.recipe().probe.clone(),
+        _ => None,
     };
     Ok((image::obtain(shop, name)?, declared))
 }
@@ -292,7 +293,7 @@ fn within(probe: &Probe, limits: Limits) -> Limits {
     }
 }
 
-/// Probes on a thread of its own, because a mount namespace is a thread's.
+/// Probes on a thread of its own: the snapshot's mounts are the thread's.
 fn booted(
     shop: Workshop<'_>,
     tree: TreeId,
@@ -300,9 +301,8 @@ fn booted(
     limits: Limits,
 ) -> Result<probe::Seen, Failure> {
     let method = shop.settings.tree_mount;
-    let work = || probe::probe(shop.store, tree, method, checks, limits);
-    let result = std::thread::scope(|scope| scope.spawn(work).join());
-    Ok(result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?)
+    let seen = on_own_thread(|| probe::probe(shop.store, tree, method, checks, limits));
+    Ok(seen?)
 }
 
 /// What of the packages asked for by name the image has now.

@@ -45,4 +45,4 @@ pub use guest::Guest;
 pub use mount::Method;
 pub use process::{Console, Exit, Process};
 pub use root::Root;
-pub use snapshot::{Snapshot, Upper};
+pub use snapshot::{Snapshot, Upper, on_own_thread};

@@ -119,6 +119,14 @@ impl Snapshot {
     }
 }
 
+/// Does `work` on a thread of its own, because a namespace is a thread's.
+pub fn on_own_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
 pub(super) fn tmpfs(at: &Path, size: u64) -> std::io::Result<()> {
     let context = fsopen("tmpfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_set_string(&context, "size", size.to_string())?;

@@ -54,6 +54,7 @@ pub use download::Download;
 pub use endpoint::Endpoint;
 pub use error::{Error, Result};
 pub use http::Client;
+pub(crate) use http::innermost;
 pub use options::Options;
 pub use platform::Platform;
 pub use progress::{Progress, Silent};

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::check::{Address, Scheme};
+use crate::container::on_own_thread;
+use crate::oci::innermost;
 
 /// The first pause between two tries, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(4), Duration::from_millis(100)];
@@ -26,15 +28,11 @@ pub(super) fn reach(
     deadline: Instant,
 ) -> io::Result<Result<String, String>> {
     let namespace = File::open(format!("/proc/{leader}/ns/net"))?;
-    // A namespace is a thread's; this one ends with the check, and what it starts is inside too.
-    thread::scope(|scope| {
-        let work = scope.spawn(|| {
-            let kind = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(namespace.as_fd(), kind)?;
-            Ok(until(address, deadline))
-        });
-        work.join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    // The thread ends with the check, and what it starts is inside too.
+    on_own_thread(|| {
+        let kind = Some(LinkNameSpaceType::Network);
+        move_into_link_name_space(namespace.as_fd(), kind)?;
+        Ok(until(address, deadline))
     })
 }
 
@@ -94,12 +92,4 @@ fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let short = text.split(" (os error").next().unwrap_or_default();
     short.to_lowercase()
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }

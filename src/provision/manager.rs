@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use racker_store::Tree;
+
 use super::apk::Apk;
 use super::apt::{Apt, Settings};
 use super::dnf::Dnf;
@@ -78,7 +80,7 @@ const fn files(manager: Manager) -> &'static [&'static [&'static str]] {
 
 /// Finds a tree's package manager, or makes sure of the one that is `wanted`; `exists` is asked
 /// for paths relative to the tree's root and follows symbolic links inside of it.
-pub fn detect(wanted: Option<Manager>, exists: impl Fn(&str) -> bool) -> Result<Manager> {
+fn detect(wanted: Option<Manager>, exists: impl Fn(&str) -> bool) -> Result<Manager> {
     let has = |manager: Manager| {
         files(manager)
             .iter()
@@ -90,6 +92,11 @@ pub fn detect(wanted: Option<Manager>, exists: impl Fn(&str) -> bool) -> Result<
         (Some(wanted), Some(found)) => Err(Error::WrongManager { wanted, found }),
         (_, found) => found.ok_or(Error::NoManager),
     }
+}
+
+/// The package manager of a tree, or the `wanted` one if the tree has it.
+pub fn manager_of(tree: &Tree, wanted: Option<Manager>) -> Result<Manager> {
+    detect(wanted, |path| tree.lookup(path.as_bytes()).is_ok())
 }
 
 /// The implementation of a package manager.

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! [`PackageManager`] is the border: one implementation per package manager, found from the files
-//! of the tree ([`detect`]) and never from the name of an image.
+//! of the tree ([`manager_of`]) and never from the name of an image.
 //! [`normalise`] then takes out of the changed tree what differs between two equal runs.
 
 pub mod apk;
@@ -37,9 +37,10 @@ pub mod zypper;
 pub use error::Error;
 pub use exchange::Exchange;
 pub use job::{Bind, Job, Network};
-pub use manager::{PackageManager, detect, implementation};
+pub use manager::{PackageManager, implementation, manager_of};
 pub use package::{Fetched, Found, Identity, Resolution};
 pub use request::Request;
+pub use units::has_systemd;
 
 /// The result of everything in this module.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

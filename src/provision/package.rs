@@ -25,6 +25,21 @@ pub struct Found {
     pub signed: bool,
 }
 
+impl From<&Package> for Found {
+    /// What is locked, found again.
+    fn from(package: &Package) -> Self {
+        Self {
+            name: package.name.clone(),
+            version: package.version.clone(),
+            arch: package.arch.clone(),
+            url: package.url.clone(),
+            size: package.size,
+            identity: Identity::Sha256(package.sha256),
+            signed: package.signature.is_some(),
+        }
+    }
+}
+
 /// How a repository says what a file is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {

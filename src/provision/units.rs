@@ -1,7 +1,16 @@
 //! Enabling, disabling and masking systemd units in an image that is not running.
 
+use racker_store::Tree;
+
 use super::job::{environment, shell};
 use super::{Error, Job, Network, Result};
+
+/// Whether a tree has systemd as its init.
+pub fn has_systemd(tree: &Tree) -> bool {
+    ["usr/lib/systemd/systemd", "lib/systemd/systemd"]
+        .iter()
+        .any(|path| tree.lookup(path.as_bytes()).is_ok())
+}
 
 /// What a units step asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +37,7 @@ done
 ";
 
 impl Units {
-    /// The job; `exists` is asked for paths of the tree as in [`super::detect`].
+    /// The job; `exists` is asked for paths relative to the tree's root, links followed inside of it.
     ///
     /// Disabling comes first and masking last, so that a unit in two lists ends as the later one.
     pub fn job(&self, epoch: i64, exists: impl Fn(&str) -> bool) -> Result<Job> {

@@ -14,8 +14,8 @@ use crate::oci::{Download, Platform, Progress};
 use crate::package::Manager;
 use crate::plan::lock::{Fetched, Lock};
 use crate::plan::{Action, PlannedStep};
-use crate::provision::detect;
-use crate::recipe::{PackagesStep, Step as RecipeStep};
+use crate::provision::manager_of;
+use crate::recipe::{PackagesStep, Step as RecipeStep, is_url};
 
 /// What is added.
 #[derive(Debug, Clone, Copy)]
@@ -105,14 +105,9 @@ fn recommends(shop: Workshop<'_>, tree: TreeId, wanted: Option<bool>) -> Result<
         return Ok(false);
     }
     let tree = shop.store.tree(tree)?;
-    let exists = |path: &str| tree.lookup(path.as_bytes()).is_ok();
     // A tree without any is an error later, which then names the step.
-    let manager = detect(None, exists).ok();
+    let manager = manager_of(&tree, None).ok();
     Ok(!matches!(manager, Some(Manager::Pacman | Manager::Apk)))
-}
-
-fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
 }
 
 /// A name has no slash in it, a path of a package may do without one.

@@ -4,11 +4,12 @@ use std::fs;
 
 use racker_store::CaptureOptions;
 
-use super::guest::{bind, capture, on_own_thread};
+use super::guest::{bind, capture};
 use super::packages::{held, pin_resolution, refuse_when_locked};
 use super::step::{Made, Parent, Step};
 use super::{Error, Event, fetch};
 use crate::container::host::Workplace;
+use crate::container::on_own_thread;
 use crate::package::Manager;
 use crate::plan::Action;
 use crate::plan::lock::{Lock, Section};

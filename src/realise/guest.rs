@@ -13,7 +13,7 @@ use super::{Error, Workshop};
 use crate::container::direct::{self, Outcome};
 use crate::container::nspawn::{Bind, Network};
 use crate::container::users::{self, User};
-use crate::container::{self, Console, Process, Snapshot, Upper};
+use crate::container::{self, Console, Process, Snapshot, Upper, on_own_thread};
 use crate::provision::{self, Exchange, Job};
 
 /// A snapshot in which a step works.
@@ -51,16 +51,6 @@ pub(super) fn with_guest<T: Send>(
         (Err(_), true) if first != Upper::Disk => once(Upper::Disk)?.0,
         (result, _) => result,
     }
-}
-
-/// A thread of its own, because a mount namespace is a thread's.
-pub(super) fn on_own_thread<T: Send>(
-    work: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
-    std::thread::scope(|scope| match scope.spawn(work).join() {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic),
-    })
 }
 
 impl Guest<'_> {

@@ -226,8 +226,7 @@ fn manager(
     packages: &PackagesStep,
     tree: &Tree,
 ) -> Result<Box<dyn PackageManager>, Error> {
-    let exists = |path: &str| tree.lookup(path.as_bytes()).is_ok();
-    provision::detect(packages.manager, exists)
+    provision::manager_of(tree, packages.manager)
         .map(|found| provision::implementation(found, &Settings::of_this_host()))
         .map_err(|error| step.provision(error))
 }

@@ -218,7 +218,8 @@ impl fmt::Display for From {
     }
 }
 
-fn is_url(text: &str) -> bool {
+/// Whether it is the address of a file on the web.
+pub(crate) fn is_url(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 

@@ -44,6 +44,7 @@ pub use self::chain::{Chain, MAX_DEPTH, MAX_SIZE, load, load_curated};
 pub use self::curated::{Curated, all, curated, listed};
 pub use self::diagnostics::{Diagnostic, Diagnostics, Source, Span};
 pub use self::error::Error;
+pub(crate) use self::from::is_url;
 pub use self::from::{Bootstrap, Distribution, From, Location};
 pub use self::image::ImageConfig;
 pub use self::mode::Mode;

@@ -9,24 +9,8 @@ const CONTEXT: &str = "racker 2026 bill of materials v1";
 pub(super) fn uuid(document: &impl Serialize) -> String {
     // A document of strings and numbers can always be written.
     let bytes = serde_json::to_vec(document).unwrap_or_default();
-    let hash = blake3::derive_key(CONTEXT, &bytes);
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash[..16]);
-    id[6] = id[6] & 0x0f | 0x80;
-    id[8] = id[8] & 0x3f | 0x80;
-    uuid_text(u128::from_be_bytes(id))
-}
-
-fn uuid_text(id: u128) -> String {
-    let hex = format!("{id:032x}");
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    format!("urn:uuid:{}", parts.join("-"))
+    let id = crate::uuid::from_digest(&blake3::derive_key(CONTEXT, &bytes));
+    format!("urn:uuid:{id}")
 }
 
 /// A few digits that tell texts apart.

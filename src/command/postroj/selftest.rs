@@ -104,8 +104,7 @@ fn host() -> Plan {
 fn web_server(shop: Workshop<'_>, name: &str) -> Result<Plan, Failure> {
     let image = image::obtain(shop, name)?;
     let tree = shop.store.tree(image.tree)?;
-    let manager = provision::detect(None, |path| tree.lookup(path.as_bytes()).is_ok())
-        .map_err(|error| failed(error.to_string()))?;
+    let manager = provision::manager_of(&tree, None).map_err(|error| failed(error.to_string()))?;
     let (package, unit) = match manager {
         Manager::Apt | Manager::Zypper | Manager::Apk => ("apache2", "apache2"),
         Manager::Dnf => ("httpd", "httpd"),

@@ -5,6 +5,7 @@ use racker_store::{Content, NodeRef};
 use super::context::Context;
 use super::keystore;
 use crate::provision::Result;
+use crate::uuid;
 
 const CACHES: &str = "var/cache/fontconfig";
 
@@ -18,7 +19,8 @@ pub(super) fn font_identifiers(context: &mut Context<'_>) -> Result<()> {
             };
             let random = context.read(&path)?;
             let random = String::from_utf8_lossy(&random).trim().to_owned();
-            let identifier = identifier(place);
+            let digest = blake3::derive_key("racker 2026 font directory", place.as_bytes());
+            let identifier = uuid::from_digest(&digest);
             context.replace(&path, identifier.as_bytes())?;
             for name in context.names(CACHES) {
                 if let Some(ending) = name.strip_prefix(&random).filter(|_| random.len() == 36) {
@@ -43,24 +45,6 @@ pub(super) fn java_certificates(context: &mut Context<'_>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A UUID of version 8. Source: RFC 9562.
-fn identifier(directory: &str) -> String {
-    let mut bytes = [0; 16];
-    let hash = blake3::derive_key("racker 2026 font directory", directory.as_bytes());
-    bytes.copy_from_slice(&hash[..16]);
-    bytes[6] = bytes[6] & 0x0f | 0x80;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    parts.join("-")
 }
 
 /// man-db before 2.10 reads pages in the order of their inode numbers, and its index has them in

@@ -6,6 +6,7 @@ use racker_store::{
     Content, Directory, Inode, Metadata, NodeRef, ObjectId, PathBytes, Store, Time, Tree,
 };
 
+use crate::provision::has_systemd;
 use crate::provision::{Error, Result};
 
 /// Where the contents of files are.
@@ -242,9 +243,7 @@ impl Context<'_> {
 
     /// Whether the tree has systemd as its init.
     pub(super) fn has_systemd(&self) -> bool {
-        ["usr/lib/systemd/systemd", "lib/systemd/systemd"]
-            .iter()
-            .any(|path| self.tree.lookup(path.as_bytes()).is_ok())
+        has_systemd(self.tree)
     }
 
     fn time(&self) -> Time {

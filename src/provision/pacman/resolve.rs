@@ -9,7 +9,7 @@ use super::{COMMON, repository};
 use crate::provision::exchange::GUEST;
 use crate::provision::job::{environment, shell};
 use crate::provision::{
-    Error, Exchange, Fetched, Found, Identity, Job, Network, Request, Resolution, Result,
+    Error, Exchange, Fetched, Found, Job, Network, Request, Resolution, Result,
 };
 
 const SCRIPT: &str = include_str!("resolve.sh");
@@ -123,15 +123,7 @@ fn package(
         let held = request.hold.iter().map(|it| &it.package);
         let mut same = held.filter(|it| it.name == name && it.version == version);
         let package = same.next().ok_or_else(unclear)?;
-        return Ok(Some(Found {
-            name: package.name.clone(),
-            version: package.version.clone(),
-            arch: package.arch.clone(),
-            url: package.url.clone(),
-            size: package.size,
-            identity: Identity::Sha256(package.sha256),
-            signed: package.signature.is_some(),
-        }));
+        return Ok(Some(Found::from(package)));
     }
     let repository = configuration.get(from).ok_or_else(unclear)?;
     let listed = databases.find(from, name, version).ok_or_else(unclear)?;

@@ -21,7 +21,7 @@ use super::compressed::unpack;
 use super::primary;
 use super::repomd::Repomd;
 use crate::provision::exchange::METADATA;
-use crate::provision::{Error, Exchange, Fetched, Found, Identity, Resolution, Result};
+use crate::provision::{Error, Exchange, Fetched, Found, Resolution, Result};
 
 /// The largest `repomd.xml` that is read.
 const MAX_REPOMD: u64 = 16 << 20;
@@ -287,15 +287,7 @@ pub(in super::super) fn restore(
         (&*it.package.name, &*it.package.version, &*it.package.arch) == (name, version, arch)
     };
     let package = &packages.iter().find(same)?.package;
-    Some(Found {
-        name: package.name.clone(),
-        version: package.version.clone(),
-        arch: package.arch.clone(),
-        url: package.url.clone(),
-        size: package.size,
-        identity: Identity::Sha256(package.sha256),
-        signed: false,
-    })
+    Some(Found::from(package))
 }
 
 #[cfg(test)]
