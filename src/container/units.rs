@@ -55,6 +55,29 @@ impl UnitState {
             && self.invocation == before.invocation
     }
 
+    /// All of it in words.
+    pub fn described(&self) -> String {
+        let mut text = format!("{} ({})", self.active, self.sub);
+        if !matches!(self.result.as_str(), "" | "success") {
+            text.push_str(&format!(", result {}", self.result));
+        }
+        if let Some(end) = self.end() {
+            text.push_str(&format!(", {end}"));
+        }
+        if self.restarts > 0 {
+            text.push_str(&format!(", started again {} times", self.restarts));
+        }
+        text
+    }
+
+    /// Whether something other than itself ended it.
+    fn was_ended(&self) -> bool {
+        matches!(
+            self.result.as_str(),
+            "signal" | "core-dump" | "watchdog" | "oom-kill"
+        )
+    }
+
     /// The end of its main process in words, if it ended badly.
     pub fn end(&self) -> Option<String> {
         let (code, status) = self.main;
@@ -65,6 +88,18 @@ impl UnitState {
             _ => None,
         }
     }
+}
+
+/// A service that did not simply run, or end by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// The unit.
+    pub unit: String,
+    /// How its last run ended, as systemd has it: `signal`, `core-dump`, ...; `success` where it was
+    /// started again and runs.
+    pub result: String,
+    /// All that in words.
+    pub how: String,
 }
 
 /// How starting a unit went.
@@ -210,6 +245,36 @@ impl Guest<'_> {
 
     /// The names of the units that failed so far, sorted.
     pub fn failed_units(&mut self) -> Result<Vec<String>, Error> {
+        self.units_in(&["failed"])
+    }
+
+    /// Services whose last run was ended by a signal, for want of memory, or by their watchdog, and
+    /// those that were started again. With `all`, those that run are asked too.
+    pub fn ended_units(&mut self, all: bool) -> Result<Vec<Ended>, Error> {
+        let states: &[&str] = if all {
+            &["failed", "auto-restart", "running"]
+        } else {
+            &["failed", "auto-restart"]
+        };
+        let mut ended = Vec::new();
+        for unit in self.units_in(states)? {
+            if !unit.ends_with(".service") {
+                continue;
+            }
+            let state = self.unit(&unit)?;
+            if state.was_ended() || state.restarts > 0 {
+                ended.push(Ended {
+                    unit,
+                    how: state.described(),
+                    result: state.result,
+                });
+            }
+        }
+        Ok(ended)
+    }
+
+    /// The names of the units in any of these states, sorted.
+    fn units_in(&mut self, states: &[&str]) -> Result<Vec<String>, Error> {
         type Row = (
             String,
             String,
@@ -223,10 +288,40 @@ impl Guest<'_> {
             OwnedObjectPath,
         );
         let deadline = Instant::now() + ANSWER;
-        let rows: Vec<Row> = self.manager("ListUnitsFiltered", &vec!["failed"], deadline)?;
+        let rows: Vec<Row> = self.manager("ListUnitsFiltered", &states, deadline)?;
         let mut names: Vec<String> = rows.into_iter().map(|row| row.0).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// Waits until everything that belongs to the boot was started or failed to; whether that was
+    /// so before `until`.
+    pub fn wait_until_booted(&mut self, until: Instant) -> Result<bool, Error> {
+        loop {
+            // 0 until then. What is signalled after the answer comes after it.
+            let body = (MANAGER, "FinishTimestampMonotonic");
+            let deadline = Instant::now() + ANSWER;
+            let finished: OwnedVariant =
+                self.bus
+                    .ask(MANAGER_PATH, PROPERTIES, "Get", &body, deadline)?;
+            if u64::try_from(finished).is_ok_and(|at| at > 0) {
+                return Ok(true);
+            }
+            loop {
+                let message = match self.bus.receive(Some(until))? {
+                    Heard::Message(message) => message,
+                    Heard::Ended => return Err(self.died()),
+                    Heard::TimedOut => return Ok(false),
+                };
+                let header = message.header();
+                if header
+                    .member()
+                    .is_some_and(|it| it.as_str() == "StartupFinished")
+                {
+                    break;
+                }
+            }
+        }
     }
 
     fn died(&self) -> Error {

@@ -5,9 +5,9 @@ mod changes;
 mod probes;
 mod table;
 
-pub use bars::Bars;
+pub use bars::{Bars, Row};
 pub use changes::{file_line, package_row, total_line};
-pub use probes::ProbeFormat;
+pub use probes::{ProbeFormat, probe_title};
 pub use table::{Table, ago, size};
 
 use std::io::{self, IsTerminal, Write};
