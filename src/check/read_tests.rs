@@ -105,10 +105,10 @@ fn mistakes_have_their_places() {
             "file: {/x: {exists: maybe}}",
             "maybe: `maybe` is no truth value",
         ),
-        ("file: {/x: [a]}", "[a]: `/x` must be a table, not a list"),
+        ("file: {/x: [a]}", "[: `/x` must be a table, not a list"),
         (
             "file: {/x: {owner: [a]}}",
-            "[a]: this must be one value, not a list",
+            "[: this must be one value, not a list",
         ),
         ("port: {sctp:1: {}}", "sctp:1: `sctp:1` is no port"),
         (

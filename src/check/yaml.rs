@@ -163,7 +163,7 @@ mod tests {
         for (text, message, place) in [
             ("a: 1\na: 2\n", "`a` stands twice", "a"),
             ("a: &x 1\nb: *x\n", "aliases of YAML", "*x"),
-            ("a: !!int 1\n", "tags of YAML", "1"),
+            ("a: !!int 1\n", "tags of YAML", "!!int 1"),
             ("? [a]\n: 1\n", "a key must be one word", "["),
             ("a: 1\n---\nb: 1\n", "a second document", "---"),
         ] {
