@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct Learned {
     /// The units that fail in it when nothing is done with it; none where that was never looked at.
     pub failed_units: Option<Vec<String>>,
+    /// The paths that a boot of it makes; none where that was never looked at.
+    pub boot_paths: Option<Vec<String>>,
     /// Units that were once started in it and watched for long enough.
     pub settled_units: BTreeSet<String>,
 }

@@ -11,7 +11,10 @@ pub(crate) fn similar<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Returns the advice for an unknown word: the nearest known one, else all of them.
-pub(crate) fn advice<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+pub(crate) fn advice<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<String> {
     if let Some(nearest) = similar(word, known.clone()) {
         return Some(format!("did you mean `{nearest}`?"));
     }

@@ -12,6 +12,9 @@ use zbus::{OwnedObjectPath, OwnedVariant};
 use super::bus::{Heard, MANAGER, MANAGER_PATH, PROPERTIES, changes, job_removed, object_path};
 use super::{Error, Guest};
 
+/// What all kinds of units have.
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+
 /// How long PID 1 may take for an answer.
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -109,6 +112,8 @@ pub struct Started {
     pub result: Option<String>,
     /// Why systemd would not even try.
     pub refused: Option<String>,
+    /// Whether it was enabled for that.
+    pub enabled: bool,
     /// How long the job took.
     pub took: Duration,
 }
@@ -131,19 +136,20 @@ impl Guest<'_> {
         let mut waiting: BTreeMap<usize, Waiting> = BTreeMap::new();
         for (place, unit) in units.iter().enumerate() {
             let since = Instant::now();
-            let refused = match self.enable_and_start(unit) {
+            let mut started = Started {
+                result: None,
+                refused: None,
+                enabled: false,
+                took: Duration::ZERO,
+            };
+            match self.enable_and_start(unit, &mut started.enabled) {
                 Ok(job) => {
                     waiting.insert(place, Waiting { job, since });
-                    None
                 }
-                Err(Error::Bus(reason)) => Some(reason),
+                Err(Error::Bus(reason)) => started.refused = Some(reason),
                 Err(error) => return Err(error),
-            };
-            all.push(Started {
-                result: None,
-                refused,
-                took: Duration::ZERO,
-            });
+            }
+            all.push(started);
         }
         while !waiting.is_empty() {
             let message = match self.bus.receive(Some(deadline))? {
@@ -167,14 +173,27 @@ impl Guest<'_> {
         Ok(all)
     }
 
-    fn enable_and_start(&mut self, unit: &str) -> Result<OwnedObjectPath, Error> {
+    fn enable_and_start(
+        &mut self,
+        unit: &str,
+        enabled: &mut bool,
+    ) -> Result<OwnedObjectPath, Error> {
         let deadline = Instant::now() + ANSWER;
         if self.unit(unit)?.file == "disabled" {
             let body = (vec![unit], false, false);
             let _: (bool, Vec<(String, String, String)>) =
                 self.manager("EnableUnitFiles", &body, deadline)?;
+            *enabled = true;
         }
         self.manager("StartUnit", &(unit, "replace"), deadline)
+    }
+
+    /// Disables units, which run on.
+    pub fn disable_units(&mut self, units: &[String]) -> Result<(), Error> {
+        let deadline = Instant::now() + ANSWER;
+        let body = (units, false);
+        let _: Vec<(String, String, String)> = self.manager("DisableUnitFiles", &body, deadline)?;
+        Ok(())
     }
 
     fn manager<B, T>(&mut self, method: &str, body: &B, deadline: Instant) -> Result<T, Error>
@@ -208,10 +227,17 @@ impl Guest<'_> {
     pub fn unit(&mut self, unit: &str) -> Result<UnitState, Error> {
         let deadline = Instant::now() + ANSWER;
         let path: OwnedObjectPath = self.manager("LoadUnit", &unit, deadline)?;
-        // No name of an interface stands for all of them.
-        let all: BTreeMap<String, OwnedVariant> =
+        // No name of an interface stands for all of them. A command line that is no UTF-8 makes
+        // that fail; then there is less to know.
+        let mut get = |interface: &str| -> Result<BTreeMap<String, OwnedVariant>, Error> {
+            let path = path.as_str();
             self.bus
-                .ask(path.as_str(), PROPERTIES, "GetAll", &"", deadline)?;
+                .ask(path, PROPERTIES, "GetAll", &interface, deadline)
+        };
+        let all = match get("") {
+            Err(Error::Bus(_)) => get(UNIT)?,
+            all => all?,
+        };
         let string = |name: &str| all.get(name).map(text).unwrap_or_default();
         let number = |name: &str| {
             let value = all.get(name);

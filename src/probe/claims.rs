@@ -111,15 +111,19 @@ impl Session<'_> {
                 Ok(client) => client,
                 Err(reason) => return refused(reason),
             };
+            // An answer says more than that there was none in the little time that was left.
+            let mut answered = None;
             let asked = network::until(deadline, || {
                 let seen = question.ask(&client, deadline);
                 if seen.verdict(claim).0 {
-                    Ok(seen)
-                } else {
-                    Err(seen)
+                    return Ok(seen);
                 }
+                if !seen.properties.is_empty() {
+                    answered = Some(seen.clone());
+                }
+                Err(seen)
             });
-            asked.unwrap_or_else(|seen| seen)
+            asked.unwrap_or_else(|seen| answered.unwrap_or(seen))
         });
         let mut seen = asked.map_err(entering)?;
         if seen.properties.is_empty() {

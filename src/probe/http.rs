@@ -25,7 +25,7 @@ const SHOWN: usize = 20;
 /// How long a name may take to be looked up.
 const NAME: Duration = Duration::from_secs(5);
 /// What a try gets at least, however late it is.
-const LEAST: Duration = Duration::from_millis(4);
+const LEAST: Duration = Duration::from_millis(100);
 
 /// Where distributions keep the certificates of the authorities that they trust.
 const AUTHORITIES: [&str; 4] = [

@@ -45,11 +45,12 @@ pub(super) fn until<T, E>(
             Ok(answer) => return Ok(answer),
             Err(reason) => reason,
         };
+        // A try without any time would only hide what was wrong before.
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left <= pause {
             return Err(reason);
         }
-        thread::sleep(pause.min(left));
+        thread::sleep(pause);
         pause = (pause * 2).min(PAUSES[1]);
     }
 }

@@ -1,8 +1,10 @@
 //! What packages leave behind when they are removed.
 
-use racker_store::{NodeRef, PathBytes, Tree};
+use std::time::Duration;
 
-use super::Evidence;
+use racker_store::{NodeRef, Tree};
+
+use super::{Evidence, Outcome};
 use crate::container::Process;
 use crate::failure::Failure;
 use crate::shown::shown_path;
@@ -10,17 +12,14 @@ use crate::shown::shown_path;
 /// Paths that are listed.
 const SHOWN: usize = 200;
 
-/// What package managers, and any boot, write. What packages leave in there is theirs to say.
-const EXPECTED: [&str; 29] = [
+/// What package managers write of their own. What packages leave in there is theirs to say.
+const EXPECTED: [&str; 32] = [
     "etc/.pwd.lock",
-    "etc/.updated",
-    "etc/hostname",
-    "etc/ld.so.cache",
-    "etc/machine-id",
-    "etc/passwd-",
     "etc/group-",
-    "etc/shadow-",
     "etc/gshadow-",
+    "etc/ld.so.cache",
+    "etc/passwd-",
+    "etc/shadow-",
     "etc/subgid-",
     "etc/subuid-",
     "lib/apk",
@@ -28,7 +27,6 @@ const EXPECTED: [&str; 29] = [
     "tmp",
     "usr/lib/apk",
     "usr/lib/sysimage",
-    "var/.updated",
     "var/cache",
     "var/lib/apt",
     "var/lib/dnf",
@@ -38,27 +36,16 @@ const EXPECTED: [&str; 29] = [
     "var/lib/systemd",
     "var/lib/ucf",
     "var/lib/zypp",
-    "var/log/journal",
-    "var/run",
+    "var/log/alternatives.log",
+    "var/log/apt",
+    "var/log/dnf.librepo.log",
+    "var/log/dnf.log",
+    "var/log/dnf.rpm.log",
+    "var/log/dnf5.log",
+    "var/log/dpkg.log",
+    "var/log/pacman.log",
+    "var/log/zypp",
     "var/tmp",
-];
-
-/// The logs of package managers and of logins.
-const LOGS: [&str; 14] = [
-    "alternatives.log",
-    "apt",
-    "btmp",
-    "dnf.librepo.log",
-    "dnf.log",
-    "dnf.rpm.log",
-    "dnf5.log",
-    "dpkg.log",
-    "faillog",
-    "hawkey.log",
-    "lastlog",
-    "pacman.log",
-    "wtmp",
-    "zypp",
 ];
 
 /// A removal of packages.
@@ -70,11 +57,32 @@ pub struct Purge<'a> {
     pub process: Process,
     /// The tree that never had it.
     pub before: &'a Tree,
+    /// The paths that a boot of that tree makes.
+    pub boot: &'a [String],
+}
+
+impl Purge<'_> {
+    pub(super) fn outcome(
+        &self,
+        took: Duration,
+        message: String,
+        evidence: Vec<Evidence>,
+    ) -> Outcome {
+        Outcome {
+            kind: "purge",
+            check: self.names.join(" "),
+            ok: evidence.is_empty(),
+            milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            message,
+            evidence,
+        }
+    }
 }
 
 /// What is left in a tree, and whether that is nothing.
 pub(super) fn verdict(purge: &Purge<'_>, after: &Tree) -> (String, Vec<Evidence>) {
-    let left = left(purge.before, after);
+    let mut left = written(purge.before, after);
+    left.retain(|path| !purge.boot.contains(path));
     if left.is_empty() {
         return ("nothing is left".into(), Vec::new());
     }
@@ -82,7 +90,7 @@ pub(super) fn verdict(purge: &Purge<'_>, after: &Tree) -> (String, Vec<Evidence>
         1 => "one path is left".to_owned(),
         count => format!("{count} paths are left"),
     };
-    let mut lines: Vec<String> = left.iter().take(SHOWN).map(|it| shown_path(it)).collect();
+    let mut lines: Vec<String> = left.iter().take(SHOWN).cloned().collect();
     if left.len() > SHOWN {
         lines.push(format!("and {} more", left.len() - SHOWN));
     }
@@ -100,8 +108,9 @@ pub(super) fn failed(failure: &Failure) -> (String, Vec<Evidence>) {
     (failure.message.clone(), vec![Evidence { title, lines }])
 }
 
-/// The paths of `after` that `before` has not, but for directories that something is left in.
-fn left(before: &Tree, after: &Tree) -> Vec<PathBytes> {
+/// The paths of `after` that `before` has not, but for directories that have something in them, and
+/// what package managers write.
+pub(super) fn written(before: &Tree, after: &Tree) -> Vec<String> {
     let new = after.entries().filter(|(path, node)| {
         let bare = match node {
             NodeRef::Directory(directory) => directory.entries.is_empty(),
@@ -109,18 +118,15 @@ fn left(before: &Tree, after: &Tree) -> Vec<PathBytes> {
         };
         bare && !is_expected(path) && before.get(path).is_none()
     });
-    new.map(|(path, _)| path).collect()
+    new.map(|(path, _)| shown_path(&path)).collect()
 }
 
 fn is_expected(path: &[u8]) -> bool {
-    let below = |path: &[u8], top: &str| {
+    let below = |top: &&str| {
         path.strip_prefix(top.as_bytes())
             .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     };
-    let log = path.strip_prefix(b"var/log/");
-    path.is_empty()
-        || EXPECTED.iter().any(|top| below(path, top))
-        || log.is_some_and(|path| LOGS.iter().any(|top| below(path, top)))
+    path.is_empty() || EXPECTED.iter().any(|top| below(&top))
 }
 
 #[cfg(test)]
@@ -154,10 +160,7 @@ mod tests {
         after
             .insert_directory(b"srv/empty", Metadata::new(0o755))
             .unwrap();
-        let left: Vec<String> = left(&before, &after)
-            .iter()
-            .map(|it| shown_path(it))
-            .collect();
+        let left = written(&before, &after);
         let expected = [
             "/etc/mine/one",
             "/srv/empty",

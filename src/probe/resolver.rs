@@ -85,7 +85,7 @@ impl Resolver {
         record: Record,
         deadline: Instant,
     ) -> Result<Vec<String>, String> {
-        let mut reason = format!("{name}: there is no name server to ask");
+        let mut reason = "there is no name server to ask".to_owned();
         for server in &self.servers {
             match ask(*server, name, record, deadline) {
                 Ok(Answer::Records(records)) => return Ok(records),

@@ -11,7 +11,7 @@ use super::purge::{self, Purge};
 use super::view::View;
 use super::{Outcome, evidence, sockets};
 use crate::check::{Address, Check, Kind};
-use crate::container::boot::Purpose;
+use crate::container::boot::{self, Purpose};
 use crate::container::direct::Options;
 use crate::container::nspawn::{Bind, Network};
 use crate::container::units::Ended;
@@ -49,6 +49,8 @@ pub struct Plan<'a> {
     pub live: Option<Stage<'a>>,
     /// What is removed after the checks.
     pub purge: Option<&'a Purge<'a>>,
+    /// Whether the paths that it makes are listed; with a purge they are not.
+    pub writes: bool,
     /// Whether the end of the boot is waited for, and every running service asked how it fared.
     pub thorough: bool,
     /// Told when it has come further.
@@ -77,6 +79,8 @@ pub struct Seen {
     pub ended_units: Vec<Ended>,
     /// The tree with what was installed after the boot.
     pub live: Option<Tree>,
+    /// The paths that were made, where that was asked for.
+    pub written: Vec<String>,
 }
 
 /// Boots a snapshot of a tree and carries out the plan. A thread of its own must call this: the
@@ -142,6 +146,7 @@ fn in_snapshot(
         plan,
         begin,
         states_until: begin,
+        enabled: Vec::new(),
         packages: packages.into(),
         commands: 0,
     };
@@ -157,34 +162,20 @@ fn in_snapshot(
     failed_units.retain(|unit| !own(unit));
     let mut ended_units = session.guest.ended_units(plan.thorough)?;
     ended_units.retain(|it| !own(&it.unit));
+    let mut written = Vec::new();
     if let Some(purge) = plan.purge {
         (plan.phase)("removing");
         let begin = Instant::now();
-        let removed = run(
-            &mut session.guest,
-            "racker-purge.service",
-            &purge.process,
-            "remove",
-        );
+        let removed = session.remove(purge);
+        drop(session);
         let (message, evidence) = match removed {
-            Ok(()) => {
-                drop(session);
-                purge::verdict(purge, &after(store, tree, snapshot)?)
-            }
+            Ok(()) => purge::verdict(purge, &after(store, tree, snapshot)?),
             Err(failure) => purge::failed(&failure),
         };
-        let ok = evidence.is_empty();
-        checks.push(Outcome {
-            kind: "purge",
-            check: purge.names.join(" "),
-            ..outcome(
-                &Check::Unit(String::new()),
-                ok,
-                begin.elapsed(),
-                message,
-                evidence,
-            )
-        });
+        checks.push(purge.outcome(begin.elapsed(), message, evidence));
+    } else if plan.writes {
+        drop(session);
+        written = purge::written(&store.tree(tree)?, &after(store, tree, snapshot)?);
     }
     Ok(Seen {
         boot,
@@ -192,6 +183,7 @@ fn in_snapshot(
         failed_units,
         ended_units,
         live,
+        written,
     })
 }
 
@@ -213,16 +205,24 @@ fn run(guest: &mut Guest<'_>, unit: &str, process: &Process, what: &str) -> Resu
 
 /// The tree as the running guest has it now.
 fn taken_in(store: &Store, tree: TreeId, snapshot: &Snapshot) -> Result<Tree, Failure> {
+    let before = store.tree(tree)?;
     let ids = snapshot.slot().ids();
+    // Places that were made to mount on belong to nobody in the guest.
+    let made = [boot::GENERATORS, "/etc/hosts", "/etc/resolv.conf"];
+    let made = made.map(|path| path.trim_start_matches('/').as_bytes().to_vec());
     let options = CaptureOptions {
         id_base: ids.base,
         id_count: ids.count,
+        exclude: made
+            .into_iter()
+            .filter(|it| before.get(it).is_none())
+            .collect(),
         ..CaptureOptions::default()
     };
     // What runs may remove what is just being read.
     let capture = || store.capture(&snapshot.upper(), &options);
     let changes = capture().or_else(|_| capture()).or_else(|_| capture())?;
-    Ok(changes.apply(&store.tree(tree)?)?)
+    Ok(changes.apply(&before)?)
 }
 
 /// The tree as it is when the guest is gone.
@@ -259,6 +259,8 @@ pub(super) struct Session<'a> {
     pub(super) begin: Instant,
     /// How long states are waited for.
     pub(super) states_until: Instant,
+    /// Units that were enabled for their checks.
+    pub(super) enabled: Vec<String>,
     packages: Arc<[Package]>,
     commands: u32,
 }
@@ -287,6 +289,20 @@ impl Session<'_> {
         // A service may fall over when it is first talked to, and later.
         self.settle(running, &mut outcomes)?;
         Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    /// Removes packages.
+    fn remove(&mut self, purge: &Purge<'_>) -> Result<(), Failure> {
+        // A package need not undo what was done for a check.
+        let enabled = std::mem::take(&mut self.enabled);
+        self.guest.disable_units(&enabled)?;
+        let what = format!("remove {}", purge.names.join(" "));
+        run(
+            &mut self.guest,
+            "racker-purge.service",
+            &purge.process,
+            &what,
+        )
     }
 
     fn network(&mut self, check: &Check, address: &Address) -> Result<Outcome, Error> {

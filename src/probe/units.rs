@@ -34,6 +34,9 @@ impl Session<'_> {
         let mut running = Vec::new();
         for ((place, name), started) in units.iter().zip(started) {
             let state = self.guest.unit(name)?;
+            if started.enabled {
+                self.enabled.push(name.clone());
+            }
             match verdict(&started, &state, limit) {
                 Ok(()) => running.push(Running {
                     place: *place,

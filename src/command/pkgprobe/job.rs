@@ -104,8 +104,12 @@ pub(in crate::command) fn fill(
             .settle
             .unwrap_or(if new && !seen_before { LONG } else { SHORT }),
     };
+    let boot_paths = match options.purge {
+        true => alone(shop, &image)?.boot_paths.unwrap_or_default(),
+        false => Vec::new(),
+    };
     let purge = match options.purge {
-        true => Some(purge(&base, job, &added.tested)?),
+        true => Some(purge(&base, &boot_paths, job, &added.tested)?),
         false => None,
     };
     let stage = |snapshot: &crate::container::Snapshot| {
@@ -118,6 +122,7 @@ pub(in crate::command) fn fill(
         limits,
         live: added.ready.is_some().then_some(&stage),
         purge: purge.as_ref(),
+        writes: false,
         thorough: !job.packages.is_empty() || checks.is_empty(),
         phase,
     };
@@ -161,33 +166,39 @@ fn note(
     if probed.failed_units.is_empty() || job.packages.is_empty() {
         return Ok(());
     }
-    let mut learned = Learned::of(shop.store, image.tree);
-    let alone = match &learned.failed_units {
-        Some(known) => known.clone(),
-        None => {
-            let plan = Plan {
-                checks: &[],
-                limits: Limits {
-                    unit: Duration::ZERO,
-                    settle: Duration::ZERO,
-                    network: Duration::from_secs(30),
-                },
-                live: None,
-                purge: None,
-                thorough: true,
-                phase: &|_| (),
-            };
-            booted(shop, image.tree, &plan)?.failed_units
-        }
-    };
-    learned.failed_units = Some(alone.clone());
-    learned.keep(shop.store, image.tree);
+    let alone = alone(shop, image)?.failed_units.unwrap_or_default();
     let (images, own) = std::mem::take(&mut probed.failed_units)
         .into_iter()
         .partition(|unit| alone.contains(unit));
     probed.image_failed_units = images;
     probed.failed_units = own;
     Ok(())
+}
+
+/// What the image does when nothing is done with it; booted for that once.
+fn alone(shop: Workshop<'_>, image: &Image) -> Result<Learned, Failure> {
+    let mut learned = Learned::of(shop.store, image.tree);
+    if learned.failed_units.is_some() && learned.boot_paths.is_some() {
+        return Ok(learned);
+    }
+    let plan = Plan {
+        checks: &[],
+        limits: Limits {
+            unit: Duration::ZERO,
+            settle: Duration::ZERO,
+            network: Duration::from_secs(30),
+        },
+        live: None,
+        purge: None,
+        writes: true,
+        thorough: true,
+        phase: &|_| (),
+    };
+    let seen = booted(shop, image.tree, &plan)?;
+    learned.failed_units = Some(seen.failed_units);
+    learned.boot_paths = Some(seen.written);
+    learned.keep(shop.store, image.tree);
+    Ok(learned)
 }
 
 /// The packages of a probe.
@@ -270,7 +281,12 @@ fn look(
     })
 }
 
-fn purge<'a>(base: &'a Tree, job: &Job, tested: &[Tested]) -> Result<Purge<'a>, Failure> {
+fn purge<'a>(
+    base: &'a Tree,
+    boot: &'a [String],
+    job: &Job,
+    tested: &[Tested],
+) -> Result<Purge<'a>, Failure> {
     let manager = provision::manager_of(base, None).map_err(|error| failed(error.to_string()))?;
     let is_name = |it: &&String| !realise::is_file(it);
     let bare = |it: &String| it.split('=').next().unwrap_or_default().to_owned();
@@ -282,6 +298,7 @@ fn purge<'a>(base: &'a Tree, job: &Job, tested: &[Tested]) -> Result<Purge<'a>, 
         process: realise::process(&provision::removal(manager, &names)),
         names,
         before: base,
+        boot,
     })
 }
 
