@@ -145,7 +145,8 @@ fn services_that_do_not_work() {
             "start failed",
         ),
         ("gone", "ExecStart=/usr/bin/not-there", "exit code 203"),
-        ("bad",
+        (
+            "bad",
             // What is no UTF-8 cannot be told over D-Bus.
             "ExecStart=/bin/sh -c '\\xfe'",
             "failed",
