@@ -13,7 +13,7 @@ use crate::shown::shown_path;
 const SHOWN: usize = 200;
 
 /// What package managers write of their own. What packages leave in there is theirs to say.
-const EXPECTED: [&str; 32] = [
+const EXPECTED: [&str; 34] = [
     "etc/.pwd.lock",
     "etc/group-",
     "etc/gshadow-",
@@ -43,8 +43,10 @@ const EXPECTED: [&str; 32] = [
     "var/log/dnf.rpm.log",
     "var/log/dnf5.log",
     "var/log/dpkg.log",
+    "var/log/hawkey.log",
     "var/log/pacman.log",
     "var/log/zypp",
+    "var/log/zypper.log",
     "var/tmp",
 ];
 
@@ -155,6 +157,7 @@ mod tests {
             "var/lib/dpkg/info/x",
             "var/lib/dpkgs",
             "var/log/dpkg.log",
+            "var/log/hawkey.log",
             "var/log/mine/log",
         ]);
         after
