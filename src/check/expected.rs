@@ -242,9 +242,12 @@ impl Pattern {
     }
 
     fn holds(&self, seen: &Seen) -> bool {
-        let like = |line: &&str| match self.regexp {
-            true => is_match(&self.text, line),
-            false => line.contains(&self.text),
+        let like = |line: &&str| {
+            if self.regexp {
+                is_match(&self.text, line)
+            } else {
+                line.contains(&self.text)
+            }
         };
         seen.elements().iter().any(like) != self.absent
     }
@@ -253,9 +256,10 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let no = if self.absent { "no " } else { "" };
-        match self.regexp {
-            true => write!(f, "{no}/{}/", self.text),
-            false => write!(f, "{no}`{}`", self.text),
+        if self.regexp {
+            write!(f, "{no}/{}/", self.text)
+        } else {
+            write!(f, "{no}`{}`", self.text)
         }
     }
 }

@@ -217,10 +217,9 @@ impl Kind {
                 }
             }
             Self::Mount => const { &[of("mountpoint", Text), of("timeout", Milliseconds)] },
-            Self::Package => const { &[of("name", Text)] },
             Self::Port => const { &[of("port", Text)] },
             Self::Process => const { &[of("comm", Text)] },
-            Self::Service => const { &[of("name", Text)] },
+            Self::Package | Self::Service => const { &[of("name", Text)] },
             Self::User => const { &[of("username", Text)] },
         }
     }

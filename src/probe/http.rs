@@ -55,9 +55,10 @@ impl Client {
         let request = self.0.get(url).timeout(left(deadline));
         let answer = request.send().map_err(|error| innermost(&error))?;
         let text = format!("answers {}", answer.status());
-        match answer.status().is_server_error() {
-            true => Err(text),
-            false => Ok(text),
+        if answer.status().is_server_error() {
+            Err(text)
+        } else {
+            Ok(text)
         }
     }
 }

@@ -78,9 +78,10 @@ pub(super) fn reach(
 /// Looks whether something takes connections at `tcp://HOST:PORT` or `HOST:PORT`.
 pub(super) fn addr(view: &View<'_>, claim: &Claim, deadline: Instant) -> io::Result<Observed> {
     let subject = claim.subject();
-    let url = match subject.contains("://") {
-        true => subject.to_owned(),
-        false => format!("tcp://{subject}"),
+    let url = if subject.contains("://") {
+        subject.to_owned()
+    } else {
+        format!("tcp://{subject}")
     };
     let resolver = Resolver::of(view);
     let reached = inside(view.leader, || {

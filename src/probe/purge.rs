@@ -124,11 +124,11 @@ pub(super) fn written(before: &Tree, after: &Tree) -> Vec<String> {
 }
 
 fn is_expected(path: &[u8]) -> bool {
-    let below = |top: &&str| {
+    let below = |top: &str| {
         path.strip_prefix(top.as_bytes())
             .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     };
-    path.is_empty() || EXPECTED.iter().any(|top| below(&top))
+    path.is_empty() || EXPECTED.iter().any(|top| below(top))
 }
 
 #[cfg(test)]

@@ -104,13 +104,15 @@ pub(in crate::command) fn fill(
             .settle
             .unwrap_or(if new && !seen_before { LONG } else { SHORT }),
     };
-    let boot_paths = match options.purge {
-        true => alone(shop, &image)?.boot_paths.unwrap_or_default(),
-        false => Vec::new(),
+    let boot_paths = if options.purge {
+        alone(shop, &image)?.boot_paths.unwrap_or_default()
+    } else {
+        Vec::new()
     };
-    let purge = match options.purge {
-        true => Some(purge(&base, &boot_paths, job, &added.tested)?),
-        false => None,
+    let purge = if options.purge {
+        Some(purge(&base, &boot_paths, job, &added.tested)?)
+    } else {
+        None
     };
     let stage = |snapshot: &crate::container::Snapshot| {
         let ready = added.ready.as_ref();
