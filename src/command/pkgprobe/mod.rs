@@ -39,7 +39,7 @@ pub(super) struct Args {
     /// Address that must answer, seen from inside: tcp://, http:// or https://
     #[arg(long = "check-network", value_name = "URL")]
     network: Vec<Address>,
-    /// Unit that must be active and enabled, as it is
+    /// Unit that must be active without being started for it
     #[arg(long = "check-service", value_name = "UNIT")]
     services: Vec<String>,
     /// Port that must be listened on: 80, tcp6:80, udp:53
