@@ -2,8 +2,10 @@
 //!
 //! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
 
+mod asked;
 mod bake;
 mod bake_report;
+mod create;
 mod diff;
 mod doctor;
 mod history;
@@ -88,6 +90,8 @@ enum Verb {
     Log(log::Args),
     /// Pull an image from a registry
     Pull(pull::Args),
+    /// Make a container without starting it
+    Create(Box<create::Args>),
     /// Run a command in a snapshot of an image
     Run(Box<run::Args>),
     /// Boot images with packages in them and check that they work
@@ -141,7 +145,8 @@ pub fn main() -> u8 {
             };
         }
     };
-    let own_code = matches!(cli.verb, Verb::Run(_)).then_some(RUN_FAILED);
+    let own_code =
+        matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
     perform(cli.global, own_code, |context| match cli.verb {
         Verb::Bake(args) => bake::run(context, args),
         Verb::Plan(args) => plan::run(context, args),
@@ -149,6 +154,7 @@ pub fn main() -> u8 {
         Verb::Lock(args) => lock::run(context, args),
         Verb::Log(args) => log::run(context, args),
         Verb::Pull(args) => pull::run(context, args),
+        Verb::Create(args) => create::run(context, *args),
         Verb::Run(args) => run::run(context, *args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
         Verb::Save(args) => save::run(context, &args),

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::notify::{self, Heard, Notify};
-use super::nspawn::{Invocation, PROGRAM};
+use super::nspawn::{Invocation, Network, PROGRAM};
 use super::{Error, Snapshot};
 use crate::sys;
 
@@ -26,6 +26,8 @@ pub(super) struct Launched {
     child: Child,
     process: OwnedFd,
     notify: Notify,
+    /// System call filters that nspawn has not set.
+    pub(super) filters: Vec<Vec<u8>>,
 }
 
 /// Standard streams for nspawn.
@@ -40,12 +42,11 @@ pub(super) fn place_init(snapshot: &Snapshot) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Starts nspawn. `own_group` keeps the terminal's signals from it.
+/// Starts nspawn, in a process group of its own: the terminal's signals are not for it.
 pub(super) fn launch(
     snapshot: &Snapshot,
     invocation: &Invocation<'_>,
     [stdin, stdout, stderr]: Streams,
-    own_group: bool,
 ) -> Result<Launched, Error> {
     let socket = snapshot.slot().directory().join("notify");
     let _ = fs::remove_file(&socket);
@@ -57,16 +58,18 @@ pub(super) fn launch(
         .envs(invocation.environment(&socket))
         .stdin(stdin)
         .stdout(stdout)
-        .stderr(stderr);
-    if own_group {
-        command.process_group(0);
-    }
-    let procs = snapshot
+        .stderr(stderr)
+        .process_group(0);
+    for procs in snapshot
         .slot()
-        .cgroup()
         .procs()
-        .map_err(Error::io("open the cgroup"))?;
-    sys::enter_cgroup(&mut command, procs);
+        .map_err(Error::io("open the cgroup"))?
+    {
+        sys::enter_cgroup(&mut command, procs);
+    }
+    if let Network::Joined(namespace) = invocation.network {
+        sys::enter_network(&mut command, namespace.clone());
+    }
     let child = command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NspawnMissing,
         _ => Error::Io {
@@ -81,6 +84,7 @@ pub(super) fn launch(
         child,
         process,
         notify,
+        filters: Vec::new(),
     })
 }
 
@@ -93,6 +97,14 @@ impl Launched {
             Ok(Heard::Ended | Heard::TimedOut) => Ok(None),
             Err(error) => Err(Error::io("wait for systemd-nspawn")(error)),
         }
+    }
+
+    /// Waits until the guest's init says that it booted; false where nspawn ended or time ran out
+    /// before.
+    pub(super) fn booted(&self, deadline: Instant) -> Result<bool, Error> {
+        self.notify
+            .booted(&self.process, deadline)
+            .map_err(Error::io("wait for the container's boot"))
     }
 
     /// nspawn's process, for waiting.

@@ -10,7 +10,7 @@ mod loop_device;
 mod message;
 mod namespace;
 
-pub use child::enter_cgroup;
+pub use child::{enter_cgroup, enter_network, signal};
 pub use connect::connect_inside;
 pub use idmap::{IdMap, user_namespace, with_id_map};
 pub use loop_device::loop_device;
