@@ -23,6 +23,21 @@ mod rules;
 mod run;
 mod save;
 mod sbom;
+mod attach;
+mod each;
+mod exec;
+mod kill;
+mod logs;
+mod pause;
+mod port;
+mod ps;
+mod rename;
+mod restart;
+mod rm;
+mod start;
+mod stop;
+mod top;
+mod wait;
 mod version;
 mod why;
 
@@ -94,6 +109,36 @@ enum Verb {
     Create(Box<create::Args>),
     /// Run a command in a snapshot of an image
     Run(Box<run::Args>),
+    /// List containers
+    Ps(ps::Args),
+    /// Run a command in a container that runs
+    Exec(exec::Args),
+    /// Show what a container wrote
+    Logs(logs::Args),
+    /// Have containers end
+    Stop(stop::Args),
+    /// Kill containers, or send them a signal
+    Kill(kill::Args),
+    /// Remove containers
+    Rm(rm::Args),
+    /// Wait for the end of containers and print their exit codes
+    Wait(wait::Args),
+    /// Start containers that do not run
+    Start(start::Args),
+    /// Stop containers and start them again
+    Restart(restart::Args),
+    /// Freeze all processes of containers
+    Pause(pause::Args),
+    /// Let frozen containers go on
+    Unpause(pause::Args),
+    /// Show a container that runs in the background
+    Attach(attach::Args),
+    /// Show the processes of a container
+    Top(top::Args),
+    /// Show the published ports of a container
+    Port(port::Args),
+    /// Give a container another name
+    Rename(rename::Args),
     /// Boot images with packages in them and check that they work
     Pkgprobe(Box<pkgprobe::Args>),
     /// Write an image into an OCI layout, the same bytes everywhere
@@ -156,6 +201,21 @@ pub fn main() -> u8 {
         Verb::Pull(args) => pull::run(context, args),
         Verb::Create(args) => create::run(context, *args),
         Verb::Run(args) => run::run(context, *args),
+        Verb::Ps(args) => ps::run(context, &args),
+        Verb::Exec(args) => exec::run(context, args),
+        Verb::Logs(args) => logs::run(context, &args),
+        Verb::Stop(args) => stop::run(context, &args),
+        Verb::Kill(args) => kill::run(context, &args),
+        Verb::Rm(args) => rm::run(context, &args),
+        Verb::Wait(args) => wait::run(context, &args),
+        Verb::Start(args) => start::run(context, &args),
+        Verb::Restart(args) => restart::run(context, &args),
+        Verb::Pause(args) => pause::pause(context, &args),
+        Verb::Unpause(args) => pause::unpause(context, &args),
+        Verb::Attach(args) => attach::run(context, &args),
+        Verb::Top(args) => top::run(context, &args),
+        Verb::Port(args) => port::run(context, &args),
+        Verb::Rename(args) => rename::run(context, &args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
         Verb::Save(args) => save::run(context, &args),
         Verb::Images(args) => images::run(context, args),

@@ -225,6 +225,11 @@ impl Viewer {
         }
     }
 
+    /// Ends it, for every hold on it.
+    pub fn close(&self) {
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
+    }
+
     /// Types.
     pub fn input(&self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {

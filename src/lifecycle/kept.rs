@@ -36,7 +36,7 @@ pub struct Kept {
 
 /// The right to run a container. Its end is the container's.
 #[derive(Debug)]
-pub struct Held(File);
+pub(super) struct Held(File);
 
 impl Kept {
     /// Writes down a new one; its directory must not exist.
