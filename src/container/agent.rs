@@ -51,6 +51,7 @@ pub(super) enum Role {
 pub(super) struct Agent {
     stream: UnixStream,
     received: Vec<u8>,
+    is_ready: bool,
 }
 
 /// How a command came to its end.
@@ -74,27 +75,29 @@ impl Agent {
         Ok(Self {
             stream: UnixStream::connect(path)?,
             received: Vec::new(),
+            is_ready: false,
         })
     }
 
     /// Waits until the container's pid 1 listens; false where it ended before.
     pub(super) fn ready(&mut self) -> io::Result<bool> {
+        if self.is_ready {
+            return Ok(true);
+        }
         let deadline = Instant::now() + PATIENCE;
         match self.line(Some(deadline))? {
-            Line::Text(text) => Ok(text == "ready"),
+            Line::Text(text) => {
+                self.is_ready = text == "ready";
+                Ok(self.is_ready)
+            }
             Line::End => Ok(false),
             Line::TimedOut => Err(io::ErrorKind::TimedOut.into()),
         }
     }
 
     /// Has filters set for everything that is started from now on.
-    pub(super) fn filter(&mut self, programs: &[Vec<u8>]) -> io::Result<()> {
-        let mut body = Vec::new();
-        for program in programs {
-            body.extend((program.len() as u32).to_le_bytes());
-            body.extend(program);
-        }
-        self.stream.write_all(&request(b's', &body))
+    pub(super) fn filter(&mut self, programs: &[u8]) -> io::Result<()> {
+        self.stream.write_all(&request(b's', programs))
     }
 
     /// Signals the main command.

@@ -149,6 +149,7 @@ impl Bus {
         let mut job: Option<OwnedObjectPath> = None;
         let mut started = None;
         let mut over = false;
+        let mut heard = BTreeMap::new();
         loop {
             let message = match self.hear(deadline)? {
                 Heard::Message(message) => message,
@@ -165,15 +166,16 @@ impl Bus {
                         running();
                     }
                 }
-            } else if let Some(changed) = changes(&message, &unit_path)?
-                && let Some(state) = changed.get("SubState")
-            {
-                let state = <&str>::try_from(state).unwrap_or_default();
-                over = matches!(state, "exited" | "failed" | "dead");
+            } else if let Some(changed) = changes(&message, &unit_path)? {
+                if let Some(state) = changed.get("SubState") {
+                    let state = <&str>::try_from(state).unwrap_or_default();
+                    over = matches!(state, "exited" | "failed" | "dead");
+                }
+                heard.extend(changed);
             }
             match started {
-                Some(false) => return self.end(&unit_path, false, deadline),
-                Some(true) if over => return self.end(&unit_path, true, deadline),
+                Some(false) => return self.end(&unit_path, false, &heard, deadline),
+                Some(true) if over => return self.end(&unit_path, true, &heard, deadline),
                 _ => {}
             }
         }
@@ -183,6 +185,7 @@ impl Bus {
         &mut self,
         unit_path: &str,
         started: bool,
+        heard: &BTreeMap<String, OwnedVariant>,
         deadline: Option<Instant>,
     ) -> Result<UnitEnd, Error> {
         let call = self.call(unit_path, PROPERTIES, "GetAll", &SERVICE)?;
@@ -197,8 +200,13 @@ impl Bus {
             }
         };
         let number = |name: &str| {
-            all.get(name)
-                .and_then(|value| i32::try_from(value).ok())
+            let of = |from: &BTreeMap<String, OwnedVariant>| {
+                from.get(name).and_then(|value| i32::try_from(value).ok())
+            };
+            // Of a unit that was stopped nothing is left but what was said of it before.
+            of(&all)
+                .filter(|it| *it != 0)
+                .or_else(|| of(heard))
                 .unwrap_or_default()
         };
         let (code, status) = (number("ExecMainCode"), number("ExecMainStatus"));

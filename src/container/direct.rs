@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::agent::{self, Agent, Ended, Role};
-use super::launch::{Launched, launch, place_init, tail};
+use super::filters;
+use super::launch::{Filter, Launched, launch, place_init, tail};
 use super::nspawn::{Bind, Extras, Invocation, Network, Payload};
 use super::{Console, Error, Exit, Process, Snapshot, hosts, relay, signals};
 
@@ -105,19 +106,23 @@ pub fn run(
     } else {
         None
     };
-    let mut nspawn = start(snapshot, meeting, &log, options)?;
+    let filter = Filter::of(&options.extras);
+    let mut nspawn = start(snapshot, meeting, &log, options, &filter)?;
     (options.phase)("systemd-nspawn started");
     let mut agent = Agent::connect(meeting).map_err(Error::io("reach the container's pid 1"))?;
     let died = || Error::Nspawn(tail(&log, 10));
-    if !nspawn.filters.is_empty() {
+    if let Filter::Known(filters) = &filter {
         agent
-            .filter(&nspawn.filters)
-            .map_err(Error::io("send the system call filter"))?;
+            .filter(&filters::bytes(filters))
+            .map_err(Error::io("send the system call filters"))?;
     }
     let Some(leader) = nspawn.leader(deadline)? else {
         return Err(died());
     };
     (options.phase)("first process runs");
+    if nspawn.learns() && agent.ready().map_err(Error::io("wait for the container's pid 1"))? {
+        nspawn.learn_filters(leader);
+    }
     (options.runs)(leader)?;
     let ids = snapshot.slot().ids();
     let speak = |error| Error::io("speak with the container's pid 1")(error);
@@ -180,6 +185,7 @@ fn start(
     meeting: &std::path::Path,
     log: &std::path::Path,
     options: &Options<'_>,
+    filter: &Filter,
 ) -> Result<Launched, Error> {
     let init = place_init(snapshot)?;
     let mut binds = options.binds.to_vec();
@@ -203,5 +209,5 @@ fn start(
         .map_err(Error::io("duplicate a descriptor"))?;
     let listener = OwnedFd::from(listener);
     let streams = [Stdio::from(listener), output.into(), errors.into()];
-    launch(snapshot, &invocation, streams)
+    launch(snapshot, &invocation, streams, filter)
 }

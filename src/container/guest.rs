@@ -16,8 +16,9 @@ use rustix::fs::inotify;
 use super::boot::Purpose;
 use super::bus::{Bus, UNIT};
 use super::direct::Options;
-use super::launch::{Launched, launch, place_init, tail};
-use super::nspawn::{Bind, INIT, Invocation, Payload};
+use super::filters;
+use super::launch::{Filter, Launched, launch, place_init, tail};
+use super::nspawn::{Bind, FILTERS, INIT, Invocation, Payload};
 use super::{Error, Snapshot, boot, hosts, notify, signals};
 use crate::sys;
 
@@ -54,6 +55,7 @@ impl<'a> Guest<'a> {
         end_with(&nspawn, snapshot)?;
         (options.runs)(leader)?;
         let bus = connect(&nspawn, leader, deadline, &log)?;
+        nspawn.learn_filters(leader);
         (options.phase)("init answers");
         if options.forward_signals {
             forward(&bus, snapshot)?;
@@ -141,7 +143,22 @@ fn start(
     if options.own_hosts {
         binds.extend(hosts::bind(snapshot, options.hostname)?);
     }
-    if with_init {
+    let filter = Filter::of(&options.extras);
+    let filtered = match &filter {
+        Filter::Known(filters) => {
+            let source = snapshot.slot().directory().join("filters");
+            fs::write(&source, filters::bytes(filters))
+                .map_err(Error::io("write to the run directory"))?;
+            binds.push(Bind {
+                source,
+                target: FILTERS.into(),
+                writable: false,
+            });
+            true
+        }
+        Filter::Nspawn(_) => false,
+    };
+    if with_init || filtered {
         let source = place_init(snapshot)?;
         binds.push(Bind {
             source,
@@ -161,7 +178,7 @@ fn start(
         network: &options.network,
         binds: &binds,
         extras: &options.extras,
-        payload: Payload::Boot(purpose),
+        payload: Payload::Boot { purpose, filtered },
     };
     let output = match &options.console {
         Some(console) => console.try_clone(),
@@ -175,6 +192,7 @@ fn start(
         snapshot,
         &invocation,
         [Stdio::null(), output.into(), errors.into()],
+        &filter,
     )
 }
 

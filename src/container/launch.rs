@@ -13,7 +13,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::notify::{self, Heard, Notify};
-use super::nspawn::{Invocation, Network, PROGRAM};
+use super::filters::{self, Filters};
+use super::nspawn::{Extras, Invocation, Network, PROGRAM};
 use super::{Error, Snapshot};
 use crate::sys;
 
@@ -26,8 +27,39 @@ pub(super) struct Launched {
     child: Child,
     process: OwnedFd,
     notify: Notify,
-    /// System call filters that nspawn has not set.
-    pub(super) filters: Vec<Vec<u8>>,
+    /// Where the filters that nspawn sets can be kept for the next time.
+    learn: Option<PathBuf>,
+}
+
+/// Who sets the container's system call filters.
+#[derive(Debug)]
+pub(super) enum Filter {
+    /// racker's program in the container: these.
+    Known(Filters),
+    /// nspawn; they can be kept here for the next time.
+    Nspawn(Option<PathBuf>),
+}
+
+impl Filter {
+    /// What is known for a container like this.
+    pub(super) fn of(extras: &Extras) -> Self {
+        let place = filters::place(extras);
+        match place.as_deref().and_then(filters::read) {
+            Some(filters) => Self::Known(filters),
+            None => Self::Nspawn(place),
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        matches!(self, Self::Known(_))
+    }
+
+    fn learn(&self) -> Option<PathBuf> {
+        match self {
+            Self::Known(_) => None,
+            Self::Nspawn(place) => place.clone(),
+        }
+    }
 }
 
 /// Standard streams for nspawn.
@@ -47,6 +79,7 @@ pub(super) fn launch(
     snapshot: &Snapshot,
     invocation: &Invocation<'_>,
     [stdin, stdout, stderr]: Streams,
+    filter: &Filter,
 ) -> Result<Launched, Error> {
     let socket = snapshot.slot().directory().join("notify");
     let _ = fs::remove_file(&socket);
@@ -56,6 +89,7 @@ pub(super) fn launch(
         .args(invocation.arguments())
         .env_clear()
         .envs(invocation.environment(&socket))
+        .envs(filter.is_known().then(filters::switched_off))
         .stdin(stdin)
         .stdout(stdout)
         .stderr(stderr)
@@ -84,7 +118,7 @@ pub(super) fn launch(
         child,
         process,
         notify,
-        filters: Vec::new(),
+        learn: filter.learn(),
     })
 }
 
@@ -96,6 +130,19 @@ impl Launched {
             Ok(Heard::Leader(pid)) => Ok(Some(pid)),
             Ok(Heard::Ended | Heard::TimedOut) => Ok(None),
             Err(error) => Err(Error::io("wait for systemd-nspawn")(error)),
+        }
+    }
+
+    /// Whether it is worth while to wait for [`Launched::learn_filters`].
+    pub(super) fn learns(&self) -> bool {
+        self.learn.is_some()
+    }
+
+    /// Keeps the filters of the container's first process, which runs its program by now, for the
+    /// next container. That they cannot be read is no failure: nspawn sets them again.
+    pub(super) fn learn_filters(&self, leader: u32) {
+        if let Some(place) = &self.learn {
+            let _ = filters::learn(leader, place);
         }
     }
 

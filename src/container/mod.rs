@@ -21,6 +21,7 @@ mod bus;
 pub mod cgroup;
 pub mod direct;
 pub mod error;
+mod filters;
 pub mod guard;
 pub mod guest;
 pub mod host;

@@ -17,6 +17,9 @@ pub const PROGRAM: &str = "systemd-nspawn";
 /// Where racker's own pid 1 appears in a container.
 pub const INIT: &str = "/run/racker-init";
 
+/// Where a guest's system call filters appear for a moment.
+pub const FILTERS: &str = "/run/racker-filters";
+
 /// A host path shown in the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
@@ -62,7 +65,12 @@ pub struct Extras {
 #[derive(Debug, Clone, Copy)]
 pub enum Payload<'a> {
     /// The image's init.
-    Boot(Purpose),
+    Boot {
+        /// What for.
+        purpose: Purpose,
+        /// Whether racker's program sets the system call filters first, which lie at [`FILTERS`].
+        filtered: bool,
+    },
     /// racker's own pid 1, which lies at this path of the host.
     Agent {
         /// racker's pid 1.
@@ -135,13 +143,21 @@ impl Invocation<'_> {
             ));
         }
         match self.payload {
-            Payload::Boot(purpose) => {
-                push("--boot".into());
+            Payload::Boot { purpose, filtered } => {
+                if !filtered {
+                    push("--boot".into());
+                }
                 push("--notify-ready=yes".into());
                 push("--kill-signal=SIGRTMIN+3".into());
                 push("--console=read-only".into());
                 for (name, value) in boot::ENVIRONMENT {
                     push(format!("--setenv={name}={value}"));
+                }
+                if filtered {
+                    push("--".into());
+                    push(INIT.into());
+                    push("boot".into());
+                    push(FILTERS.into());
                 }
                 list.extend(boot::arguments(purpose).into_iter().map(OsString::from));
             }
@@ -274,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_booted_container() {
-        let all = text(&Extras::default(), Payload::Boot(Purpose::Command), &[]);
+        let all = text(&Extras::default(), Payload::Boot { purpose: Purpose::Command, filtered: false }, &[]);
         assert_eq!(
             all[..18].join(" "),
             "--quiet --settings=no --register=no --keep-unit --directory=/run/racker/x/root \

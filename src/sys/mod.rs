@@ -5,6 +5,7 @@
 
 mod child;
 mod connect;
+mod filters;
 mod idmap;
 mod loop_device;
 mod message;
@@ -12,6 +13,7 @@ mod namespace;
 
 pub use child::{enter_cgroup, enter_network, signal};
 pub use connect::connect_inside;
+pub use filters::seccomp_filters;
 pub use idmap::{IdMap, user_namespace, with_id_map};
 pub use loop_device::loop_device;
 pub use message::message;

@@ -19,7 +19,7 @@ use std::ffi::{CString, c_int, c_void};
 use std::io::Error;
 
 use crate::command::{Command, Streams, groups};
-use crate::sys;
+use crate::{filter, sys};
 
 /// Most bytes of a request.
 const LIMIT: usize = 8 << 20;
@@ -126,7 +126,7 @@ impl Connection {
             self.received.drain(..5 + length);
             match kind {
                 b's' => {
-                    if let Err(error) = filter(&body) {
+                    if let Err(error) = filter::set(&body) {
                         sys::fail(125, &format!("init: cannot set the system call filter: {error}"));
                     }
                 }
@@ -213,35 +213,4 @@ fn parse(body: &[u8]) -> Option<Command> {
     }
     let env = rest.split_off(count);
     Some(Command { uid, gid, groups, directory, argv: rest, env })
-}
-
-/// Sets seccomp filters, the first in the list first. Source: `seccomp(2)`.
-fn filter(mut programs: &[u8]) -> std::io::Result<()> {
-    /// `struct sock_fprog`.
-    #[repr(C)]
-    struct Program {
-        count: u16,
-        filter: *const c_void,
-    }
-    #[cfg(target_arch = "x86_64")]
-    const SECCOMP: std::ffi::c_long = 317;
-    #[cfg(not(target_arch = "x86_64"))]
-    const SECCOMP: std::ffi::c_long = 277;
-    while let Some((length, rest)) = programs.split_first_chunk::<4>() {
-        let length = u32::from_le_bytes(*length) as usize;
-        let (program, rest) = rest.split_at_checked(length).ok_or(std::io::ErrorKind::InvalidData)?;
-        let count = u16::try_from(length / 8).map_err(|_| std::io::ErrorKind::InvalidData)?;
-        // Aligned as instructions are.
-        let words: Vec<u64> = program
-            .chunks_exact(8)
-            .map(|it| u64::from_ne_bytes(it.try_into().unwrap()))
-            .collect();
-        let program = Program { count, filter: words.as_ptr().cast() };
-        // SAFETY: the program and its instructions live to the end of the call. 1 sets a filter.
-        if unsafe { sys::syscall(SECCOMP, 1u64, 0u64, &raw const program) } != 0 {
-            return Err(Error::last_os_error());
-        }
-        programs = rest;
-    }
-    Ok(())
 }

@@ -6,13 +6,16 @@
 //! - `init` is the process with pid 1 of a container that boots no init of its own: it starts
 //!   commands that come over the socket that is its standard input ([`agent`]), reaps orphans, and
 //!   ends with the main command.
+//! - `init boot FILTERS ARGUMENT...` sets the seccomp filters in a file and becomes the image's init.
 //! - `init UID GID GROUPS DIRECTORY COMMAND [ARGUMENT...]` becomes that user and starts the
 //!   command, GROUPS separated by commas or `-`; it ends with the command's exit code, or 128 + n
 //!   when signal n ended it. Exit code 127: the command was not found; 126: it cannot be executed;
 //!   125: the rest.
 
 mod agent;
+mod boot;
 mod command;
+mod filter;
 mod sys;
 
 use std::ffi::CString;
@@ -24,6 +27,9 @@ fn main() {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     if arguments.is_empty() {
         agent::serve();
+    }
+    if arguments[0] == "boot" && arguments.len() > 1 {
+        boot::boot(&arguments[1], &arguments[2..]);
     }
     if arguments.len() < 5 {
         sys::fail(125, "init: usage: UID GID GROUPS DIRECTORY COMMAND [ARGUMENT...]");
