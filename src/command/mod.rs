@@ -38,6 +38,13 @@ mod start;
 mod stop;
 mod top;
 mod wait;
+mod commit;
+mod cp;
+mod events;
+mod network;
+mod prune;
+mod stats;
+mod volume;
 mod version;
 mod why;
 
@@ -139,6 +146,20 @@ enum Verb {
     Port(port::Args),
     /// Give a container another name
     Rename(rename::Args),
+    /// Copy files into or out of a container
+    Cp(cp::Args),
+    /// Make an image of what a container changed
+    Commit(commit::Args),
+    /// Show what containers take of the machine
+    Stats(stats::Args),
+    /// Show what happens to containers
+    Events(events::Args),
+    /// Remove containers that ended
+    Prune(prune::Args),
+    /// Make, list and remove networks
+    Network(network::Args),
+    /// Make, list and remove volumes
+    Volume(volume::Args),
     /// Boot images with packages in them and check that they work
     Pkgprobe(Box<pkgprobe::Args>),
     /// Write an image into an OCI layout, the same bytes everywhere
@@ -173,16 +194,33 @@ struct Context {
     start: std::time::Instant,
 }
 
+/// Docker's groups of verbs: `container ps` is `ps`, `image ls` is `images`, and so on.
+fn groups(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let word = |place: usize| words.get(place).and_then(|it| it.to_str()).unwrap_or_default();
+    let verb = match (word(1), word(2)) {
+        ("container", "ls" | "list") => "ps",
+        ("image", "ls" | "list") => "images",
+        ("image", "rm" | "remove") => "rmi",
+        ("system", "prune") => "prune",
+        ("system", "events") => "events",
+        ("container" | "image", other) if !other.starts_with('-') && !other.is_empty() => other,
+        _ => return words,
+    };
+    let verb = verb.into();
+    words.splice(1..3, [verb]);
+    words
+}
+
 /// Parses the command line and does what it says; racker's exit code.
 pub fn main() -> u8 {
     if postroj::is_called() {
         return postroj::main();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(groups(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            let run = std::env::args_os().any(|argument| argument == "run");
+            let run = std::env::args_os().any(|it| it == "run" || it == "create" || it == "exec");
             return match error.use_stderr() {
                 false => 0,
                 true if run => RUN_FAILED,
@@ -216,6 +254,13 @@ pub fn main() -> u8 {
         Verb::Top(args) => top::run(context, &args),
         Verb::Port(args) => port::run(context, &args),
         Verb::Rename(args) => rename::run(context, &args),
+        Verb::Cp(args) => cp::run(context, &args),
+        Verb::Commit(args) => commit::run(context, &args),
+        Verb::Stats(args) => stats::run(context, &args),
+        Verb::Events(args) => events::run(context, &args),
+        Verb::Prune(args) => prune::run(context, &args),
+        Verb::Network(args) => network::run(context, &args),
+        Verb::Volume(args) => volume::run(context, &args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
         Verb::Save(args) => save::run(context, &args),
         Verb::Images(args) => images::run(context, args),

@@ -36,7 +36,7 @@ pub struct Kept {
 
 /// The right to run a container. Its end is the container's.
 #[derive(Debug)]
-pub(super) struct Held(File);
+pub struct Held(File);
 
 impl Kept {
     /// Writes down a new one; its directory must not exist.
@@ -84,10 +84,10 @@ impl Kept {
         write(&self.path("state.json"), state)
     }
 
-    /// Takes the right to run it.
+    /// Takes the right to run it, which keeps everybody else from doing so.
     ///
     /// Errors: it runs.
-    pub(super) fn hold(&self) -> Result<Held, Error> {
+    pub fn hold(&self) -> Result<Held, Error> {
         let path = self.path("lock");
         let file = File::options()
             .read(true)
@@ -99,6 +99,20 @@ impl Kept {
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Running(self.config.name.clone())),
             Err(error) => Err(Error::io("lock the container")(error)),
         }
+    }
+
+    /// Makes what it changed belong to the ids from `to` on, where it belonged to those from `from`
+    /// on, and remembers that.
+    pub fn owned_by(&self, upper: &Path, from: u32, to: u32) -> Result<(), Error> {
+        if from != to {
+            if from != 0 {
+                super::surroundings::shift(upper, from, to)?;
+            }
+            let mut state = self.state()?;
+            state.base = to;
+            self.save_state(&state)?;
+        }
+        Ok(())
     }
 
     /// Whether somebody supervises it.

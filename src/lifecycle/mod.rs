@@ -18,8 +18,10 @@
 
 pub mod attach;
 pub mod background;
+pub mod changes;
 mod checks;
 pub mod config;
+pub mod copy;
 mod error;
 pub mod events;
 pub mod exec;
@@ -33,12 +35,13 @@ pub mod state;
 pub mod stop;
 pub mod supervise;
 mod surroundings;
+pub mod usage;
 pub mod volume;
 mod yard;
 
 pub use config::Config;
 pub use error::Error;
-pub use kept::Kept;
+pub use kept::{Held, Kept};
 pub use state::{State, Status};
 pub use supervise::{Place, Supervisor};
 pub use yard::Yard;
