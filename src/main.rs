@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use racker::command;
-use racker::container::guard;
+use racker::container::{guard, terminal_guard};
 use racker::lifecycle::background;
 
 fn main() -> ExitCode {
@@ -16,6 +16,13 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         };
+    }
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == terminal_guard::WORD)
+    {
+        let _ = terminal_guard::main();
+        return ExitCode::SUCCESS;
     }
     // So is a supervisor, which has no command line that people see.
     if std::env::args_os()

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, args_override_self = true)]
 pub(super) struct Args {
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]

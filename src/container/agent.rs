@@ -219,6 +219,39 @@ enum Line {
     TimedOut,
 }
 
+/// Limits by their numbers, as `7=1024:2048`, with commas between them.
+fn limits(list: &[(String, u64, u64)]) -> String {
+    let one = |(name, soft, hard): &(String, u64, u64)| {
+        let number = NUMBERS.iter().find(|(it, _)| it == name)?.1;
+        Some(format!("{number}={soft}:{hard}"))
+    };
+    let all: Vec<String> = list.iter().filter_map(one).collect();
+    if all.is_empty() {
+        "-".into()
+    } else {
+        all.join(",")
+    }
+}
+
+/// The numbers of limits. Source: `setrlimit(2)`.
+const NUMBERS: [(&str, u32); 15] = [
+    ("AS", libc::RLIMIT_AS),
+    ("CORE", libc::RLIMIT_CORE),
+    ("CPU", libc::RLIMIT_CPU),
+    ("DATA", libc::RLIMIT_DATA),
+    ("FSIZE", libc::RLIMIT_FSIZE),
+    ("LOCKS", libc::RLIMIT_LOCKS),
+    ("MEMLOCK", libc::RLIMIT_MEMLOCK),
+    ("MSGQUEUE", libc::RLIMIT_MSGQUEUE),
+    ("NICE", libc::RLIMIT_NICE),
+    ("NOFILE", libc::RLIMIT_NOFILE),
+    ("NPROC", libc::RLIMIT_NPROC),
+    ("RSS", libc::RLIMIT_RSS),
+    ("RTPRIO", libc::RLIMIT_RTPRIO),
+    ("SIGPENDING", libc::RLIMIT_SIGPENDING),
+    ("STACK", libc::RLIMIT_STACK),
+];
+
 fn request(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![kind];
     bytes.extend((body.len() as u32).to_le_bytes());
@@ -234,6 +267,10 @@ fn command(process: &Process) -> Vec<u8> {
         user.gid.to_string(),
         groups(&user.groups),
         process.directory.clone(),
+        process
+            .capabilities
+            .map_or_else(|| "-".into(), |set| set.to_string()),
+        limits(&process.limits),
         process.argv.len().to_string(),
     ];
     let environment = environment

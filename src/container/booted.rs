@@ -250,6 +250,13 @@ pub(super) fn properties(command: &str, init: &Init, process: &Process) -> Prope
             vec![(command.to_owned(), argv, false)].into(),
         ),
     ];
+    if let Some(set) = process.capabilities {
+        all.push(("CapabilityBoundingSet".into(), set.into()));
+    }
+    for (name, soft, hard) in &process.limits {
+        all.push((format!("Limit{name}"), (*hard).into()));
+        all.push((format!("Limit{name}Soft"), (*soft).into()));
+    }
     if process.user.uid != 0 || process.user.gid != 0 {
         all.push(("User".into(), process.user.uid.to_string().into()));
         all.push(("Group".into(), process.user.gid.to_string().into()));

@@ -55,8 +55,6 @@ pub struct Extras {
     pub read_only: bool,
     /// File systems in memory: path and options.
     pub tmpfs: Vec<(String, String)>,
-    /// Limits of its first process, as `LIMIT_NOFILE=1024:2048`.
-    pub limits: Vec<String>,
     /// Whether it may do everything that nspawn knows how to allow.
     pub privileged: bool,
 }
@@ -229,9 +227,6 @@ impl Extras {
             };
             push(format!("--tmpfs={}{options}", escape(path)));
         }
-        for limit in &self.limits {
-            push(format!("--rlimit={limit}"));
-        }
         list
     }
 }
@@ -315,7 +310,6 @@ mod tests {
             no_new_privileges: true,
             read_only: true,
             tmpfs: vec![("/scratch".into(), "size=1m".into()), ("/t".into(), String::new())],
-            limits: vec!["LIMIT_NOFILE=10:20".into()],
             privileged: false,
         };
         let payload = Payload::Agent {
@@ -330,7 +324,6 @@ mod tests {
                 "--read-only",
                 "--tmpfs=/scratch:size=1m",
                 "--tmpfs=/t",
-                "--rlimit=LIMIT_NOFILE=10:20",
                 "--bind-ro=/a\\:b:/c",
                 "--console=pipe",
                 "--bind-ro=/i:/run/racker-init",

@@ -20,6 +20,11 @@ pub struct Process {
     pub user: User,
     /// The directory it starts in.
     pub directory: String,
+    /// The capabilities that it and all that it starts can have at most, by their numbers; those of
+    /// its container where none are given.
+    pub capabilities: Option<u64>,
+    /// Limits by name, such as `NOFILE`: the soft and the hard one.
+    pub limits: Vec<(String, u64, u64)>,
 }
 
 impl Process {

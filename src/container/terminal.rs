@@ -14,25 +14,32 @@ use rustix::termios::{
 use signal_hook::consts::SIGWINCH;
 
 use super::Error;
+use super::terminal_guard::TerminalGuard;
 
 /// racker's terminal in raw mode; dropping it sets it back.
 #[derive(Debug)]
-pub struct Raw(Termios);
+pub struct Raw {
+    before: Termios,
+    /// Ends first, so that only one of both sets it back.
+    guard: Option<TerminalGuard>,
+}
 
 impl Raw {
     /// Has every key passed on as it is, until this is dropped.
     pub fn enter() -> io::Result<Self> {
+        let guard = Some(TerminalGuard::start()?);
         let before = tcgetattr(rustix::stdio::stdin())?;
         let mut raw = before.clone();
         raw.make_raw();
         tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &raw)?;
-        Ok(Self(before))
+        Ok(Self { before, guard })
     }
 }
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &self.0);
+        drop(self.guard.take());
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Drain, &self.before);
     }
 }
 

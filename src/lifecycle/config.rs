@@ -70,8 +70,8 @@ pub struct Config {
     pub no_new_privileges: bool,
     /// What it may take of the machine.
     pub limits: Limits,
-    /// `LIMIT_NOFILE=1:2` and the like.
-    pub ulimits: Vec<String>,
+    /// Limits of its commands, such as `NOFILE`: the soft and the hard one.
+    pub ulimits: Vec<(String, u64, u64)>,
     /// When it is started again by itself.
     pub restart: Restart,
     /// The signal that asks it to end; none for the usual.

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::config::Config;
-use crate::container::users;
+use crate::container::{capabilities, users};
 use crate::container::{Process, Root};
 
 /// Who a command of the container runs as, and where.
@@ -41,5 +41,7 @@ pub fn process(
         env,
         user,
         directory: directory.to_owned(),
+        capabilities: capabilities::left(&config.capabilities.0, &config.capabilities.1),
+        limits: config.ulimits.clone(),
     })
 }

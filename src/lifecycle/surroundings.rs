@@ -1,14 +1,14 @@
 //! What a container has around it: files of the host, volumes, limits, name servers.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use racker_store::Store;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use walkdir::WalkDir;
 
 use super::config::{Config, Mount, NetworkMode};
@@ -17,7 +17,7 @@ use super::volume;
 use super::yard::Yard;
 use super::Error;
 use crate::container::nspawn::{Bind, Extras, Network};
-use crate::container::{self, Snapshot, hosts, on_own_thread};
+use crate::container::{self, Snapshot, hosts};
 
 /// All of it, as the container part takes it.
 pub(super) struct Surroundings {
@@ -34,6 +34,22 @@ pub(super) fn prepare(
 ) -> Result<Surroundings, Error> {
     let config = &kept.config;
     let mut binds = Vec::new();
+    let base = snapshot.slot().ids().base;
+    let root = snapshot.root()?;
+    let places = config.mounts.iter().map(|it| it.target.as_str());
+    let memory = config.tmpfs.iter().map(|(path, _)| path.as_str());
+    for path in places.chain(memory) {
+        // What nspawn makes to mount on belongs to nobody, and in a read-only root it makes
+        // nothing. A file is mounted on a file.
+        if root.mode(path).is_none() {
+            if is_file(&config.mounts, path) {
+                root.make_file(path, base)
+            } else {
+                root.make_directories(path, base)
+            }
+            .map_err(Error::io(format!("create {path} in the container")))?;
+        }
+    }
     for (number, mount) in config.mounts.iter().enumerate() {
         binds.push(bind(store, snapshot, mount, number)?);
     }
@@ -44,24 +60,32 @@ pub(super) fn prepare(
             writable: true,
         });
     }
-    let base = snapshot.slot().ids().base;
     let text = format!(
         "{}127.0.1.1\t{}\n{}",
         hosts::LOCAL,
         config.hostname,
         own_hosts(config)
     );
+    root.make_file("/etc/hosts", base)
+        .map_err(Error::io("create /etc/hosts in the container"))?;
     binds.push(file(kept, "hosts", &text, base, "/etc/hosts")?);
     if let Some(text) = name_servers(config) {
+        // An image `FROM scratch` has no `/etc`, and there a link may lead anywhere.
+        root.make_file("/etc/resolv.conf", base)
+            .map_err(Error::io("create /etc/resolv.conf in the container"))?;
         binds.push(file(kept, "resolv.conf", &text, base, "/etc/resolv.conf")?);
     }
     let extras = Extras {
         capabilities: config.capabilities.0.clone(),
-        dropped: config.capabilities.1.clone(),
+        // From a command they are taken by who starts it.
+        dropped: if config.init_alone {
+            config.capabilities.1.clone()
+        } else {
+            Vec::new()
+        },
         no_new_privileges: config.no_new_privileges,
         read_only: config.read_only,
         tmpfs: config.tmpfs.clone(),
-        limits: config.ulimits.clone(),
         privileged: config.privileged,
     };
     let network = match &config.network {
@@ -80,6 +104,11 @@ pub(super) fn prepare(
         extras,
         network,
     })
+}
+
+fn is_file(mounts: &[Mount], target: &str) -> bool {
+    let mount = mounts.iter().find(|it| it.target == target && !it.volume);
+    mount.is_some_and(|it| Path::new(&it.source).is_file())
 }
 
 fn bind(store: &Store, snapshot: &Snapshot, mount: &Mount, number: usize) -> Result<Bind, Error> {
@@ -195,20 +224,35 @@ fn host_resolv_conf() -> String {
 /// Sets kernel parameters of the namespaces of the process `leader`.
 pub(super) fn sysctls(config: &Config, leader: u32) -> Result<(), container::Error> {
     for (name, value) in &config.sysctls {
-        let kind = if name.starts_with("net.") {
-            ("net", LinkNameSpaceType::Network)
-        } else {
-            ("ipc", LinkNameSpaceType::InterProcessCommunication)
-        };
         let action = || format!("set {name}");
-        let namespace = fs::File::open(format!("/proc/{leader}/ns/{}", kind.0))
+        // As the container's root: these belong to its user namespace.
+        let mut command = Command::new("nsenter");
+        command.args([
+            format!("--net=/proc/{leader}/ns/net"),
+            format!("--ipc=/proc/{leader}/ns/ipc"),
+        ]);
+        if !config.host_users {
+            command.arg(format!("--user=/proc/{leader}/ns/user"));
+        }
+        let mut child = command
+            .arg("tee")
+            .arg(format!("/proc/sys/{}", name.replace('.', "/")))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
             .map_err(container::Error::io(action()))?;
-        let path = format!("/proc/sys/{}", name.replace('.', "/"));
-        on_own_thread(|| -> io::Result<()> {
-            move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), Some(kind.1))?;
-            fs::write(&path, value)
-        })
-        .map_err(container::Error::io(action()))?;
+        if let Some(mut input) = child.stdin.take() {
+            let _ = input.write_all(value.as_bytes());
+        }
+        let output = child
+            .wait_with_output()
+            .map_err(container::Error::io(action()))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let reason = said.rsplit(": ").next().unwrap_or_default().trim();
+            return Err(container::Error::io(action())(io::Error::other(reason.to_owned())));
+        }
     }
     Ok(())
 }

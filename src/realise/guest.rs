@@ -124,6 +124,8 @@ impl Guest<'_> {
             env: job.env.clone(),
             user: User::default(),
             directory: "/".into(),
+            capabilities: None,
+            limits: Vec::new(),
         };
         let binds: Vec<Bind> = job.binds.iter().map(bind).collect();
         let network = match job.network {
@@ -170,6 +172,8 @@ impl Guest<'_> {
             env: vec![("TERM".into(), "linux".into())],
             user: User::default(),
             directory: "/".into(),
+            capabilities: None,
+            limits: Vec::new(),
         };
         let options = direct::Options::new("localhost");
         let console = Console::Terminal(Screen::Own(None));

@@ -63,3 +63,12 @@ pub fn signal(process: &OwnedFd, number: i32) -> std::io::Result<()> {
         Err(std::io::Error::last_os_error())
     }
 }
+
+/// Has this process go on when it sets a terminal whose foreground it is not in.
+pub fn ignore_terminal_stops() {
+    // SAFETY: no handler is set; the signal is ignored.
+    #[expect(unsafe_code)]
+    unsafe {
+        libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+    }
+}

@@ -11,7 +11,7 @@ mod loop_device;
 mod message;
 mod namespace;
 
-pub use child::{enter_cgroup, enter_network, signal};
+pub use child::{enter_cgroup, enter_network, ignore_terminal_stops, signal};
 pub use connect::connect_inside;
 pub use filters::seccomp_filters;
 pub use idmap::{IdMap, user_namespace, with_id_map};

@@ -189,10 +189,7 @@ fn config(
         mounts,
         tmpfs,
         read_only: options.read_only,
-        capabilities: (
-            options.cap_add.iter().map(|it| capability(it)).collect(),
-            options.cap_drop.iter().map(|it| capability(it)).collect(),
-        ),
+        capabilities: (options.cap_add.clone(), options.cap_drop.clone()),
         privileged,
         host_users: privileged || host_users(options)?,
         no_new_privileges: security(options)?,
@@ -399,15 +396,6 @@ fn published(
         all.clear();
     }
     Ok(all)
-}
-
-/// A capability as nspawn names it, without `CAP_`.
-fn capability(text: &str) -> String {
-    let name = text.to_ascii_uppercase();
-    match name.strip_prefix("CAP_").unwrap_or(&name) {
-        "ALL" => "all".into(),
-        name => name.to_owned(),
-    }
 }
 
 fn host_users(options: &Options) -> Result<bool, Failure> {

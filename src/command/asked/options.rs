@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::refused::Refused;
 use super::values;
 use crate::command::assignment;
+use crate::container::capabilities;
 use crate::lifecycle::config::{Mount, Port, Restart};
 use crate::oci::Platform;
 
@@ -79,10 +80,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) dns_search: Vec<String>,
     /// Add a capability; ALL for all
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = capabilities::name)]
     pub(crate) cap_add: Vec<String>,
     /// Drop a capability; ALL for all
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = capabilities::name)]
     pub(crate) cap_drop: Vec<String>,
     /// Neither user namespace nor dropped capabilities nor a narrow system call filter
     #[arg(long)]
@@ -107,7 +108,7 @@ pub(crate) struct Options {
     pub(crate) pids_limit: Option<i64>,
     /// Limit of its processes
     #[arg(long, value_name = "NAME=SOFT[:HARD]", value_parser = values::ulimit)]
-    pub(crate) ulimit: Vec<String>,
+    pub(crate) ulimit: Vec<(String, u64, u64)>,
     /// Give it a device of the host
     #[arg(long, value_name = "PATH[:PATH]")]
     pub(crate) device: Vec<String>,

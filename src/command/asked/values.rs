@@ -266,36 +266,29 @@ pub(crate) fn signal(text: &str) -> Result<i32, String> {
         .ok_or_else(wrong)
 }
 
-/// Limits of processes by docker's names, and systemd's.
-const LIMITS: [(&str, &str); 15] = [
-    ("as", "LIMIT_AS"),
-    ("core", "LIMIT_CORE"),
-    ("cpu", "LIMIT_CPU"),
-    ("data", "LIMIT_DATA"),
-    ("fsize", "LIMIT_FSIZE"),
-    ("locks", "LIMIT_LOCKS"),
-    ("memlock", "LIMIT_MEMLOCK"),
-    ("msgqueue", "LIMIT_MSGQUEUE"),
-    ("nice", "LIMIT_NICE"),
-    ("nofile", "LIMIT_NOFILE"),
-    ("nproc", "LIMIT_NPROC"),
-    ("rss", "LIMIT_RSS"),
-    ("rtprio", "LIMIT_RTPRIO"),
-    ("sigpending", "LIMIT_SIGPENDING"),
-    ("stack", "LIMIT_STACK"),
+/// Limits of processes by docker's names.
+const LIMITS: [&str; 15] = [
+    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
+    "rss", "rtprio", "sigpending", "stack",
 ];
 
-/// `nofile=1024[:2048]` as `LIMIT_NOFILE=1024:2048`.
-pub(crate) fn ulimit(text: &str) -> Result<String, String> {
+/// `nofile=1024[:2048]`: the name in upper case, the soft and the hard limit.
+pub(crate) fn ulimit(text: &str) -> Result<(String, u64, u64), String> {
     let wrong = || format!("invalid ulimit {text:?}: such as nofile=1024:2048");
     let (name, value) = text.split_once('=').ok_or_else(wrong)?;
-    let (_, limit) = LIMITS.iter().find(|(it, _)| *it == name).ok_or_else(wrong)?;
+    if !LIMITS.contains(&name) {
+        return Err(wrong());
+    }
     let (soft, hard) = value.split_once(':').unwrap_or((value, value));
     let number = |text: &str| match text {
-        "-1" | "unlimited" => Ok("infinity".to_owned()),
-        text => text.parse::<u64>().map(|it| it.to_string()).map_err(|_| wrong()),
+        "-1" | "unlimited" => Ok(u64::MAX),
+        text => text.parse().map_err(|_| wrong()),
     };
-    Ok(format!("{limit}={}:{}", number(soft)?, number(hard)?))
+    let (soft, hard) = (number(soft)?, number(hard)?);
+    if soft > hard {
+        return Err(format!("ulimit {text:?}: the soft limit is above the hard one"));
+    }
+    Ok((name.to_uppercase(), soft, hard))
 }
 
 /// The lines of a file of variables: `NAME=VALUE`, or `NAME` alone for the caller's value.
@@ -385,8 +378,9 @@ mod tests {
         assert_eq!(signal("9"), Ok(9));
         assert_eq!(signal("RTMIN+3"), Ok(libc::SIGRTMIN() + 3));
         assert!(signal("NONE").is_err() && signal("0").is_err() && signal("-1").is_err());
-        assert_eq!(ulimit("nofile=10:20").unwrap(), "LIMIT_NOFILE=10:20");
-        assert_eq!(ulimit("core=-1").unwrap(), "LIMIT_CORE=infinity:infinity");
+        assert_eq!(ulimit("nofile=10:20").unwrap(), ("NOFILE".into(), 10, 20));
+        assert_eq!(ulimit("core=-1").unwrap(), ("CORE".into(), u64::MAX, u64::MAX));
+        assert!(ulimit("nofile=20:10").is_err());
         assert!(ulimit("files=1").is_err() && ulimit("nofile").is_err());
         assert_eq!(restart("on-failure:3"), Ok(Restart::OnFailure(Some(3))));
         assert!(restart("always:3").is_err() && restart("x").is_err());

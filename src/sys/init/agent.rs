@@ -11,14 +11,15 @@
 //! | `k` | a number | signals the main command |
 //! | `s` | programs | seccomp filters for everything from here on, of LENGTH and bytes each |
 //!
-//! A command is `UID GID GROUPS DIRECTORY COUNT`, COUNT arguments, and the environment, each ended
-//! by a zero byte. Answers are lines: `ready` to a new connection, then `started`, or `failed CODE
+//! A command is `UID GID GROUPS DIRECTORY CAPABILITIES LIMITS COUNT`, COUNT arguments, and the
+//! environment, each ended by a zero byte. CAPABILITIES is the bounding set as a number, LIMITS is
+//! like `7=1024:2048,1=0:0`; `-` stands for none of either. Answers are lines: `ready` to a new connection, then `started`, or `failed CODE
 //! TEXT`, and `exit CODE`. Every byte that comes after a command is the number of a signal for it.
 
 use std::ffi::{CString, c_int, c_void};
 use std::io::Error;
 
-use crate::command::{Command, Streams, groups};
+use crate::command::{Command, Streams, groups, limits};
 use crate::{filter, sys};
 
 /// Most bytes of a request.
@@ -206,11 +207,16 @@ fn parse(body: &[u8]) -> Option<Command> {
     let (uid, gid) = (text()?.parse().ok()?, text()?.parse().ok()?);
     let groups = groups(text()?)?;
     let directory = CString::new(text()?).ok()?;
+    let bounding = match text()? {
+        "-" => None,
+        text => Some(text.parse().ok()?),
+    };
+    let limits = limits(text()?)?;
     let count: usize = text()?.parse().ok()?;
     let mut rest: Vec<CString> = words.map(|it| CString::new(it).ok()).collect::<Option<_>>()?;
     if count > rest.len() {
         return None;
     }
     let env = rest.split_off(count);
-    Some(Command { uid, gid, groups, directory, argv: rest, env })
+    Some(Command { uid, gid, groups, directory, bounding, limits, argv: rest, env })
 }

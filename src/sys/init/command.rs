@@ -13,6 +13,10 @@ pub struct Command {
     pub gid: u32,
     pub groups: Vec<u32>,
     pub directory: CString,
+    /// Capabilities that it can have at most.
+    pub bounding: Option<u64>,
+    /// Resource, soft and hard limit.
+    pub limits: Vec<(c_int, u64, u64)>,
     pub argv: Vec<CString>,
     /// `NAME=VALUE`.
     pub env: Vec<CString>,
@@ -33,6 +37,16 @@ pub type Failure = (c_int, String);
 /// Group ids separated by commas; `-` for none.
 pub fn groups(text: &str) -> Option<Vec<u32>> {
     text.split(',').filter(|it| *it != "-").map(|it| it.parse().ok()).collect()
+}
+
+/// Limits like `7=1024:2048,1=0:0`; `-` for none.
+pub fn limits(text: &str) -> Option<Vec<(c_int, u64, u64)>> {
+    let one = |text: &str| {
+        let (resource, values) = text.split_once('=')?;
+        let (soft, hard) = values.split_once(':')?;
+        Some((resource.parse().ok()?, soft.parse().ok()?, hard.parse().ok()?))
+    };
+    text.split(',').filter(|it| *it != "-").map(one).collect()
 }
 
 impl Command {
@@ -94,6 +108,17 @@ impl Command {
                 if terminal && sys::ioctl(0, sys::TIOCSCTTY, 0) != 0 {
                     return (125, format!("cannot take the terminal: {}", last()));
                 }
+            }
+            for (resource, soft, hard) in &self.limits {
+                let limit = [*soft, *hard];
+                if sys::setrlimit(*resource, limit.as_ptr()) != 0 {
+                    return (125, format!("cannot set limit {resource}: {}", last()));
+                }
+            }
+            if let Some(set) = self.bounding
+                && let Err(error) = sys::bound(set)
+            {
+                return (125, format!("cannot drop capabilities: {error}"));
             }
             if sys::setgroups(self.groups.len(), self.groups.as_ptr()) != 0
                 || sys::setresgid(self.gid, self.gid, self.gid) != 0

@@ -46,6 +46,8 @@ fn main() {
         groups: command::groups(&text(2))
             .unwrap_or_else(|| sys::fail(125, &format!("init: bad groups {:?}", text(2)))),
         directory: string(&arguments[3]),
+        bounding: None,
+        limits: Vec::new(),
         argv: arguments[4..].iter().map(|it| string(it)).collect(),
         env: std::env::vars_os()
             .map(|(name, value)| {
