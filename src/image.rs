@@ -39,6 +39,15 @@ fn candidates(name: &str) -> Vec<String> {
     all
 }
 
+/// The full name of an image that is made here: `web` is `localhost/web:latest`.
+pub fn full_name(name: &str) -> Result<String, Failure> {
+    if !name.contains('/') {
+        let reference = Reference::parse(&format!("localhost/{name}"))?;
+        return Ok(reference.to_string());
+    }
+    Ok(Reference::parse(name)?.to_string())
+}
+
 /// The name as it is shown: without what stands there by default.
 pub fn short(name: &str) -> String {
     let name = name.strip_prefix("localhost/").map_or_else(

@@ -26,6 +26,7 @@ pub mod failure;
 pub mod image;
 pub mod installed;
 pub mod learned;
+pub mod lifecycle;
 pub mod oci;
 pub mod package;
 pub mod plan;

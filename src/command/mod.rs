@@ -2,26 +2,50 @@
 //!
 //! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
 
+mod asked;
+mod attach;
 mod bake;
 mod bake_report;
+mod commit;
+mod cp;
+mod create;
 mod diff;
 mod doctor;
+mod each;
+mod events;
+mod exec;
 mod history;
 mod images;
 mod inspect;
+mod kill;
 mod lock;
 mod log;
+mod logs;
+mod network;
+mod pause;
 mod pkgprobe;
 mod plan;
+mod port;
 mod postroj;
 mod provenance;
+mod prune;
+mod ps;
 mod pull;
+mod rename;
+mod restart;
+mod rm;
 mod rmi;
 mod rules;
 mod run;
 mod save;
 mod sbom;
+mod start;
+mod stats;
+mod stop;
+mod top;
 mod version;
+mod volume;
+mod wait;
 mod why;
 
 pub use bake::{bake_chain, curated_lock};
@@ -88,8 +112,54 @@ enum Verb {
     Log(log::Args),
     /// Pull an image from a registry
     Pull(pull::Args),
+    /// Make a container without starting it
+    Create(Box<create::Args>),
     /// Run a command in a snapshot of an image
     Run(Box<run::Args>),
+    /// List containers
+    Ps(ps::Args),
+    /// Run a command in a container that runs
+    Exec(exec::Args),
+    /// Show what a container wrote
+    Logs(logs::Args),
+    /// Have containers end
+    Stop(stop::Args),
+    /// Kill containers, or send them a signal
+    Kill(kill::Args),
+    /// Remove containers
+    Rm(rm::Args),
+    /// Wait for the end of containers and print their exit codes
+    Wait(wait::Args),
+    /// Start containers that do not run
+    Start(start::Args),
+    /// Stop containers and start them again
+    Restart(restart::Args),
+    /// Freeze all processes of containers
+    Pause(pause::Args),
+    /// Let frozen containers go on
+    Unpause(pause::Args),
+    /// Show a container that runs in the background
+    Attach(attach::Args),
+    /// Show the processes of a container
+    Top(top::Args),
+    /// Show the published ports of a container
+    Port(port::Args),
+    /// Give a container another name
+    Rename(rename::Args),
+    /// Copy files into or out of a container
+    Cp(cp::Args),
+    /// Make an image of what a container changed
+    Commit(commit::Args),
+    /// Show what containers take of the machine
+    Stats(stats::Args),
+    /// Show what happens to containers
+    Events(events::Args),
+    /// Remove containers that ended
+    Prune(prune::Args),
+    /// Make, list and remove networks
+    Network(network::Args),
+    /// Make, list and remove volumes
+    Volume(volume::Args),
     /// Boot images with packages in them and check that they work
     Pkgprobe(Box<pkgprobe::Args>),
     /// Write an image into an OCI layout, the same bytes everywhere
@@ -124,16 +194,38 @@ struct Context {
     start: std::time::Instant,
 }
 
+/// Docker's groups of verbs: `container ps` is `ps`, `image ls` is `images`, and so on.
+fn groups(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let word = |place: usize| {
+        words
+            .get(place)
+            .and_then(|it| it.to_str())
+            .unwrap_or_default()
+    };
+    let verb = match (word(1), word(2)) {
+        ("container", "ls" | "list") => "ps",
+        ("image", "ls" | "list") => "images",
+        ("image", "rm" | "remove") => "rmi",
+        ("system", "prune") => "prune",
+        ("system", "events") => "events",
+        ("container" | "image", other) if !other.starts_with('-') && !other.is_empty() => other,
+        _ => return words,
+    };
+    let verb = verb.into();
+    words.splice(1..3, [verb]);
+    words
+}
+
 /// Parses the command line and does what it says; racker's exit code.
 pub fn main() -> u8 {
     if postroj::is_called() {
         return postroj::main();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(groups(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            let run = std::env::args_os().any(|argument| argument == "run");
+            let run = std::env::args_os().any(|it| it == "run" || it == "create" || it == "exec");
             return match error.use_stderr() {
                 false => 0,
                 true if run => RUN_FAILED,
@@ -141,7 +233,7 @@ pub fn main() -> u8 {
             };
         }
     };
-    let own_code = matches!(cli.verb, Verb::Run(_)).then_some(RUN_FAILED);
+    let own_code = matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
     perform(cli.global, own_code, |context| match cli.verb {
         Verb::Bake(args) => bake::run(context, args),
         Verb::Plan(args) => plan::run(context, args),
@@ -149,7 +241,30 @@ pub fn main() -> u8 {
         Verb::Lock(args) => lock::run(context, args),
         Verb::Log(args) => log::run(context, args),
         Verb::Pull(args) => pull::run(context, args),
+        Verb::Create(args) => create::run(context, *args),
         Verb::Run(args) => run::run(context, *args),
+        Verb::Ps(args) => ps::run(context, &args),
+        Verb::Exec(args) => exec::run(context, args),
+        Verb::Logs(args) => logs::run(context, &args),
+        Verb::Stop(args) => stop::run(context, &args),
+        Verb::Kill(args) => kill::run(context, &args),
+        Verb::Rm(args) => rm::run(context, &args),
+        Verb::Wait(args) => wait::run(context, &args),
+        Verb::Start(args) => start::run(context, &args),
+        Verb::Restart(args) => restart::run(context, &args),
+        Verb::Pause(args) => pause::pause(context, &args),
+        Verb::Unpause(args) => pause::unpause(context, &args),
+        Verb::Attach(args) => attach::run(context, &args),
+        Verb::Top(args) => top::run(context, &args),
+        Verb::Port(args) => port::run(context, &args),
+        Verb::Rename(args) => rename::run(context, &args),
+        Verb::Cp(args) => cp::run(context, &args),
+        Verb::Commit(args) => commit::run(context, &args),
+        Verb::Stats(args) => stats::run(context, &args),
+        Verb::Events(args) => events::run(context, &args),
+        Verb::Prune(args) => prune::run(context, &args),
+        Verb::Network(args) => network::run(context, &args),
+        Verb::Volume(args) => volume::run(context, &args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
         Verb::Save(args) => save::run(context, &args),
         Verb::Images(args) => images::run(context, args),

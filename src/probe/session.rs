@@ -13,7 +13,7 @@ use super::{Outcome, evidence, sockets};
 use crate::check::{Address, Check, Kind};
 use crate::container::boot::{self, Purpose};
 use crate::container::direct::Options;
-use crate::container::nspawn::{Bind, Network};
+use crate::container::nspawn::Bind;
 use crate::container::units::Ended;
 use crate::container::{Error, Exit, Guest, Method, Process, Snapshot, Upper};
 use crate::failure::{Failure, STEP_FAILED};
@@ -117,15 +117,9 @@ fn in_snapshot(
         None => (None, Vec::new()),
     };
     let begin = Instant::now();
-    let options = Options {
-        hostname: "probe",
-        own_hosts: true,
-        network: Network::None,
-        binds: &binds,
-        timeout: None,
-        forward_signals: false,
-        phase: &|_| (),
-    };
+    let mut options = Options::new("probe");
+    options.own_hosts = true;
+    options.binds = &binds;
     let mut guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
     let boot = begin.elapsed();
     let mut live = None;
