@@ -3,6 +3,7 @@
 mod claims;
 #[path = "../support/mod.rs"]
 mod support;
+mod testinfra;
 mod whole;
 
 use std::fs;
