@@ -22,6 +22,7 @@ mod kind;
 mod matching;
 mod node;
 mod read;
+mod subject;
 mod yaml;
 
 pub use address::{Address, BadAddress, Scheme};
@@ -29,6 +30,6 @@ pub use check::{Check, Claim, unit_name};
 pub use expected::{Expected, Pattern, Seen};
 pub use kind::{Form, Kind, Property, Setting};
 pub use node::{Content, Entry, Mistake, Node};
-pub(crate) use read::port;
 pub use read::{claims, goss, plain};
+pub(crate) use subject::port;
 pub use yaml::parse as parse_yaml;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::expected::Relation;
+use super::subject::subject;
 use super::{Claim, Content, Expected, Form, Kind, Mistake, Node, Pattern};
 use crate::suggest;
 
@@ -308,60 +309,6 @@ fn mismatch(node: &Node, what: &str, wanted: &str) -> Mistake {
         .replace("`this`", "this")
         .replace("`a pattern`", "a pattern");
     Mistake::new(node.span.clone(), message)
-}
-
-/// Whether a claim names something that can be looked at.
-fn subject(claim: &Claim) -> Result<(), String> {
-    let subject = claim.subject();
-    match claim.kind {
-        Kind::File | Kind::Mount if !subject.starts_with('/') => {
-            Err(format!("`{subject}` is no absolute path"))
-        }
-        Kind::Port => match port(subject) {
-            Some(_) => Ok(()),
-            None => Err(format!(
-                "`{subject}` is no port: expected such as `80` or `udp:53`"
-            )),
-        },
-        Kind::Addr => {
-            let scheme = subject.starts_with("tcp://") || subject.starts_with("udp://");
-            let address = if scheme {
-                subject.replacen("udp://", "tcp://", 1)
-            } else {
-                format!("tcp://{subject}")
-            };
-            match address.parse::<super::Address>() {
-                Ok(_) if !subject.starts_with("udp://") => Ok(()),
-                Ok(_) => Err(format!(
-                    "`{subject}`: whether UDP is answered cannot be seen"
-                )),
-                Err(error) => Err(error.to_string()),
-            }
-        }
-        Kind::Http => match subject.parse::<super::Address>() {
-            Ok(address) if address.scheme == super::Scheme::Tcp => {
-                Err(format!("`{subject}` is no http or https URL"))
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        },
-        _ if subject.is_empty() => Err(format!("a {} without a name", claim.kind.word())),
-        _ => Ok(()),
-    }
-}
-
-/// A port as the tables of sockets where it may stand, and its number. Without a protocol it is
-/// one of TCP, over IPv4 or IPv6.
-pub(crate) fn port(text: &str) -> Option<(Vec<&'static str>, u16)> {
-    let (tables, number) = match text.split_once(':') {
-        None => (vec!["tcp", "tcp6"], text),
-        Some(("tcp", number)) => (vec!["tcp"], number),
-        Some(("tcp6", number)) => (vec!["tcp6"], number),
-        Some(("udp", number)) => (vec!["udp"], number),
-        Some(("udp6", number)) => (vec!["udp6"], number),
-        Some(_) => return None,
-    };
-    Some((tables, number.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -144,11 +144,3 @@ fn mistakes_have_their_places() {
     let (claims, mistakes) = read("a: 1\nb: 2\nfile: {/ok: {}, /bad: {x: 1}}\n");
     assert_eq!((claims.len(), mistakes.len()), (1, 3));
 }
-
-#[test]
-fn ports() {
-    assert_eq!(port("80"), Some((vec!["tcp", "tcp6"], 80)));
-    assert_eq!(port("udp6:53"), Some((vec!["udp6"], 53)));
-    assert_eq!(port("tcp:x"), None);
-    assert_eq!(port("70000"), None);
-}

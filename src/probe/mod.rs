@@ -14,6 +14,7 @@
 //! tool of the image is needed but systemd.
 
 mod accounts;
+mod change;
 mod claims;
 mod dns;
 mod evidence;

@@ -5,19 +5,19 @@ use std::time::{Duration, Instant};
 
 use racker_store::{Image, Tree, TreeId};
 
-use super::{checks, installed};
+use super::alone::{alone, note};
+use super::checks;
+use super::packages::Packages;
 use crate::check::Check;
 use crate::command::bake::{bake_chain, load, lock_path};
 use crate::command::failed;
-use crate::container::on_own_thread;
+use crate::container::{Snapshot, on_own_thread};
 use crate::failure::Failure;
-use crate::installed::Installed;
 use crate::learned::Learned;
-use crate::probe::{self, Limits, Plan, Privileged, Probed, Purge, Seen, privileged};
-use crate::provision::{self, Tested};
-use crate::realise::{self, Addition, Ready, Workshop};
+use crate::probe::{self, Limits, Plan, Probed, Seen};
+use crate::realise::{self, Workshop};
 use crate::recipe::{self, Probe};
-use crate::{addition, image, systemd};
+use crate::{image, systemd};
 
 /// How long a unit must stay active where that was seen before, or is somebody else's business.
 const SHORT: Duration = Duration::from_millis(100);
@@ -88,21 +88,19 @@ pub(in crate::command) fn fill(
     let added = Packages::obtain(shop, &image, job, options)?;
     let tree = added.tree;
     probed.tree = Some(tree.to_string());
-    let base = shop.store.tree(image.tree)?;
+    // Without packages there is nothing to compare.
+    let base = if job.packages.is_empty() {
+        Tree::default()
+    } else {
+        shop.store.tree(image.tree)?
+    };
     let mut learned = Learned::of(shop.store, tree);
-    let units: Vec<String> = checks
-        .iter()
-        .filter(|check| matches!(check, Check::Unit(_)))
-        .map(ToString::to_string)
-        .collect();
-    let new = !job.packages.is_empty() || is_recipe(&job.image);
-    let seen_before = !options.live && units.iter().all(|it| learned.settled_units.contains(it));
     let limits = Limits {
         unit: timeout.unwrap_or(options.unit),
         network: timeout.unwrap_or(options.network),
         settle: options
             .settle
-            .unwrap_or(if new && !seen_before { LONG } else { SHORT }),
+            .unwrap_or_else(|| settle(job, options, &checks, &learned)),
     };
     let boot_paths = if options.purge {
         alone(shop, &image)?.boot_paths.unwrap_or_default()
@@ -110,11 +108,11 @@ pub(in crate::command) fn fill(
         Vec::new()
     };
     let purge = if options.purge {
-        Some(purge(&base, &boot_paths, job, &added.tested)?)
+        Some(added.purge(&base, &boot_paths, job)?)
     } else {
         None
     };
-    let stage = |snapshot: &crate::container::Snapshot| {
+    let stage = |snapshot: &Snapshot| {
         let ready = added.ready.as_ref();
         let staged = ready.map(|ready| ready.stage(snapshot)).transpose()?;
         Ok(staged.expect("it is only asked for with something to install"))
@@ -128,10 +126,10 @@ pub(in crate::command) fn fill(
         thorough: !job.packages.is_empty() || checks.is_empty(),
         phase,
     };
-    let look_now = || look(shop, job, &added, &base, None);
+    let look = |live| added.look(shop, job, &base, live);
     // What the tree has is looked up while it boots.
     let (seen, looked) = std::thread::scope(|scope| {
-        let looking = scope.spawn(|| added.ready.is_none().then(look_now).transpose());
+        let looking = scope.spawn(|| added.ready.is_none().then(|| look(None)).transpose());
         let seen = booted(shop, tree, &plan);
         (seen, looking.join())
     });
@@ -139,7 +137,7 @@ pub(in crate::command) fn fill(
     let seen = seen?;
     let looked = match (looked?, &seen.live) {
         (Some(looked), _) => looked,
-        (None, live) => look(shop, job, &added, &base, live.as_ref())?,
+        (None, live) => look(live.as_ref())?,
     };
     probed.installed = looked.installed;
     probed.privileged_files = looked.privileged;
@@ -153,155 +151,18 @@ pub(in crate::command) fn fill(
     note(shop, &image, job, seen, probed)
 }
 
-/// Takes what was seen into the report; what fails without the packages too is not theirs.
-fn note(
-    shop: Workshop<'_>,
-    image: &Image,
-    job: &Job,
-    seen: Seen,
-    probed: &mut Probed,
-) -> Result<(), Failure> {
-    probed.boot_milliseconds = milliseconds(seen.boot);
-    probed.checks = seen.checks;
-    probed.ended_units = seen.ended_units;
-    probed.failed_units = seen.failed_units;
-    if probed.failed_units.is_empty() || job.packages.is_empty() {
-        return Ok(());
-    }
-    let alone = alone(shop, image)?.failed_units.unwrap_or_default();
-    let (images, own) = std::mem::take(&mut probed.failed_units)
-        .into_iter()
-        .partition(|unit| alone.contains(unit));
-    probed.image_failed_units = images;
-    probed.failed_units = own;
-    Ok(())
-}
-
-/// What the image does when nothing is done with it; booted for that once.
-fn alone(shop: Workshop<'_>, image: &Image) -> Result<Learned, Failure> {
-    let mut learned = Learned::of(shop.store, image.tree);
-    if learned.failed_units.is_some() && learned.boot_paths.is_some() {
-        return Ok(learned);
-    }
-    let plan = Plan {
-        checks: &[],
-        limits: Limits {
-            unit: Duration::ZERO,
-            settle: Duration::ZERO,
-            network: Duration::from_secs(30),
-        },
-        live: None,
-        purge: None,
-        writes: true,
-        thorough: true,
-        phase: &|_| (),
+/// How long units must stay where nothing is said about it.
+fn settle(job: &Job, options: &Options, checks: &[Check], learned: &Learned) -> Duration {
+    let is_known = |check: &Check| match check {
+        Check::Unit(name) => !options.live && learned.settled_units.contains(name),
+        _ => true,
     };
-    let seen = booted(shop, image.tree, &plan)?;
-    learned.failed_units = Some(seen.failed_units);
-    learned.boot_paths = Some(seen.written);
-    learned.keep(shop.store, image.tree);
-    Ok(learned)
-}
-
-/// The packages of a probe.
-#[derive(Debug)]
-struct Packages {
-    /// What is booted.
-    tree: TreeId,
-    /// What the files among them say they are.
-    tested: Vec<Tested>,
-    /// What is installed after the boot.
-    ready: Option<Ready>,
-}
-
-impl Packages {
-    fn obtain(
-        shop: Workshop<'_>,
-        image: &Image,
-        job: &Job,
-        options: &Options,
-    ) -> Result<Self, Failure> {
-        if job.packages.is_empty() {
-            return Ok(Self {
-                tree: image.tree,
-                tested: Vec::new(),
-                ready: None,
-            });
-        }
-        let addition = Addition {
-            name: "probe",
-            packages: &job.packages,
-            recommends: None,
-        };
-        if options.live {
-            let ready = addition::ready(shop, image, &addition, options.update)?;
-            return Ok(Self {
-                tree: image.tree,
-                tested: ready.tested.clone(),
-                ready: Some(ready),
-            });
-        }
-        let added = addition::added(shop, image, &addition, options.update)?;
-        Ok(Self {
-            tree: added.tree,
-            tested: added.tested,
-            ready: None,
-        })
+    let is_new = !job.packages.is_empty() || is_recipe(&job.image);
+    if is_new && !checks.iter().all(is_known) {
+        LONG
+    } else {
+        SHORT
     }
-}
-
-/// What a tree was found to have.
-#[derive(Debug, Default)]
-struct Looked {
-    installed: Vec<(String, String)>,
-    privileged: Vec<Privileged>,
-}
-
-/// Looks which packages a tree has, and that they are those that are tested.
-fn look(
-    shop: Workshop<'_>,
-    job: &Job,
-    added: &Packages,
-    base: &Tree,
-    live: Option<&Tree>,
-) -> Result<Looked, Failure> {
-    if job.packages.is_empty() {
-        return Ok(Looked::default());
-    }
-    let made;
-    let tree = match live {
-        Some(tree) => tree,
-        None => {
-            made = shop.store.tree(added.tree)?;
-            &made
-        }
-    };
-    let all = Installed::read(shop.store, tree)?;
-    Ok(Looked {
-        installed: installed::installed(all.packages(), &job.packages, &added.tested)?,
-        privileged: privileged(base, tree),
-    })
-}
-
-fn purge<'a>(
-    base: &'a Tree,
-    boot: &'a [String],
-    job: &Job,
-    tested: &[Tested],
-) -> Result<Purge<'a>, Failure> {
-    let manager = provision::manager_of(base, None).map_err(|error| failed(error.to_string()))?;
-    let is_name = |it: &&String| !realise::is_file(it);
-    let bare = |it: &String| it.split('=').next().unwrap_or_default().to_owned();
-    let names = job.packages.iter().filter(is_name).map(bare);
-    let names: Vec<String> = names
-        .chain(tested.iter().map(|it| it.name.clone()))
-        .collect();
-    Ok(Purge {
-        process: realise::process(&provision::removal(manager, &names)),
-        names,
-        before: base,
-        boot,
-    })
 }
 
 fn is_recipe(name: &str) -> bool {
@@ -325,11 +186,11 @@ fn subject(shop: Workshop<'_>, name: &str, asked: bool) -> Result<(Image, Option
 }
 
 /// Probes on a thread of its own: the snapshot's mounts are the thread's.
-fn booted(shop: Workshop<'_>, tree: TreeId, plan: &Plan<'_>) -> Result<Seen, Failure> {
+pub(super) fn booted(shop: Workshop<'_>, tree: TreeId, plan: &Plan<'_>) -> Result<Seen, Failure> {
     let method = shop.settings.tree_mount;
     on_own_thread(|| probe::probe(shop.store, tree, method, plan))
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

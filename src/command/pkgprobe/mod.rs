@@ -1,8 +1,10 @@
 //! `racker pkgprobe`
 
+mod alone;
 mod checks;
 mod installed;
 mod job;
+mod packages;
 
 pub(super) use job::{Job, Options, attempt, fill};
 
