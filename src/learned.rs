@@ -32,13 +32,13 @@ impl Learned {
         if store.access() != Access::ReadWrite || *self == Self::of(store, tree) {
             return;
         }
-        let directory = store.probes();
-        let write = || -> std::io::Result<()> {
-            fs::create_dir_all(&directory)?;
-            let file = tempfile::NamedTempFile::new_in(&directory)?;
-            serde_json::to_writer(&file, self)?;
-            file.persist(path(store, tree))?;
-            Ok(())
+        let write = || -> Result<(), Box<dyn std::error::Error>> {
+            fs::create_dir_all(store.probes())?;
+            // Who is killed leaves what is swept from there.
+            let unfinished = store.stage()?;
+            let file = unfinished.path().join("learned");
+            fs::write(&file, serde_json::to_vec(self)?)?;
+            Ok(fs::rename(file, path(store, tree))?)
         };
         let _ = write();
     }

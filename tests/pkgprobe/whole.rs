@@ -1,7 +1,9 @@
 //! What is found besides the checks, and other ways to install.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::support::deb::Deb;
 use super::support::{self, names, tool};
@@ -236,4 +238,40 @@ fn a_page_of_it() {
             .all(|line| line.contains("Tag section invalid")),
         "{said}"
     );
+}
+
+#[test]
+fn racker_is_killed_while_it_installs() {
+    let kitchen = bench();
+    let file = deb(
+        &kitchen,
+        Deb {
+            name: "slow",
+            version: "1",
+            postinst: "touch /begun; sleep 4711",
+            ..Deb::default()
+        },
+    );
+    let package = format!("--package={file}");
+    let arguments = ["pkgprobe", "--image=quickstart", &package, "--install=live"];
+    let mut racker = kitchen.racker.command(&arguments).spawn().unwrap();
+    let stage = kitchen.path("store/stage");
+    let begun = || {
+        let mut all = names(&stage).into_iter();
+        all.find(|name| stage.join(name).join("upper/begun").exists())
+    };
+    support::wait_for(Duration::from_secs(60), "the package's script", begun);
+    racker.kill().unwrap();
+    racker.wait().unwrap();
+    let gone = || names(&stage).is_empty().then_some(());
+    support::wait_for(Duration::from_secs(10), "an empty stage", gone);
+    let sleeping = |name: &String| {
+        let line = fs::read(format!("/proc/{name}/cmdline")).unwrap_or_default();
+        line == *b"sleep\x004711\0"
+    };
+    assert_eq!(
+        names(Path::new("/proc")).iter().find(|it| sleeping(it)),
+        None
+    );
+    kitchen.racker.verify();
 }
