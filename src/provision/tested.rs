@@ -37,27 +37,19 @@ impl Tested {
     }
 }
 
-/// Reads what a package file says it is; its ending says which kind it is.
+/// Reads what a package file says it is. Its ending says which kind it is, a `.deb` if nothing else.
 pub fn tested(path: &Path) -> Result<Tested> {
     let bad = |reason: String| Error::BadPackage {
         path: path.to_owned(),
         reason,
     };
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    let (database, [name, version, architecture]) = if file.ends_with(".deb") {
-        let control = Deb::open(path)?.control()?;
-        let get = |name: &str| {
-            let value = field(&control, name).map(str::to_owned);
-            value.ok_or_else(|| bad(format!("its control file has no {name}")))
-        };
-        let words = [get("Package")?, get("Version")?, get("Architecture")?];
-        (Database::Dpkg, words)
-    } else if file.ends_with(".rpm") {
+    let (database, [name, version, architecture]) = if file.ends_with(".rpm") {
         let package = PackageFile::open(path).map_err(|error| bad(error.to_string()))?;
         let header = package.header().map_err(bad)?;
         let it = rpm_package(&header).map_err(bad)?;
         (Database::Rpm, [it.name, it.version, it.architecture])
-    } else {
+    } else if file.ends_with(".apk") || file.contains(".pkg.tar") {
         let (database, info) = if file.ends_with(".apk") {
             (Database::Apk, ApkFile::read(path)?.info)
         } else {
@@ -68,6 +60,14 @@ pub fn tested(path: &Path) -> Result<Tested> {
             value.ok_or_else(|| bad(format!("its .PKGINFO has no {name}")))
         };
         (database, [get("pkgname")?, get("pkgver")?, get("arch")?])
+    } else {
+        let control = Deb::open(path)?.control()?;
+        let get = |name: &str| {
+            let value = field(&control, name).map(str::to_owned);
+            value.ok_or_else(|| bad(format!("its control file has no {name}")))
+        };
+        let words = [get("Package")?, get("Version")?, get("Architecture")?];
+        (Database::Dpkg, words)
     };
     Ok(Tested {
         file: file.into_owned(),

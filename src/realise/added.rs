@@ -136,8 +136,10 @@ impl Wanted {
                 name => wanted.install.push(name.clone()),
             }
         }
-        let read = |file: &String| provision::tested(&directory.path().join(file)).ok();
-        let tested = wanted.files.iter().filter_map(read).collect();
+        let read = |file: &String| provision::tested(&directory.path().join(file));
+        let tested: Result<Vec<Tested>, _> = wanted.files.iter().map(read).collect();
+        let unreadable = |error| Error::io("read a package")(std::io::Error::other(error));
+        let tested = tested.map_err(unreadable)?;
         let id = format!("{name}/1");
         let planned = PlannedStep {
             id: id.clone(),

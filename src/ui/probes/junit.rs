@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{details, escape, seconds, title};
+use super::{details, escape, findings, seconds, title};
 use crate::probe::Probed;
 
 /// One suite for each probe, one case for each check.
@@ -46,6 +46,11 @@ pub(super) fn junit(all: &[Probed]) -> String {
                     escape(error)
                 ),
             };
+        }
+        let findings = findings(probed);
+        if !findings.is_empty() {
+            let lines = escape(&findings.join("\n"));
+            let _ = writeln!(text, "    <system-out>{lines}</system-out>");
         }
         let _ = writeln!(text, "  </testsuite>");
     }
