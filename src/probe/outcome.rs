@@ -89,10 +89,16 @@ pub(super) fn outcome(
 ) -> Outcome {
     Outcome {
         kind: check.kind(),
-        check: check.to_string(),
+        check: one_line(&check.to_string()),
         ok,
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        message,
+        message: one_line(&message),
         evidence,
     }
+}
+
+/// Text without what would end a line of a report, or colour it.
+fn one_line(text: &str) -> String {
+    let plain = |one: char| if one.is_control() { ' ' } else { one };
+    text.chars().map(plain).collect()
 }

@@ -159,6 +159,7 @@ user:
 command:
   echo wrong >&2; exit 4: {}
   sleep 100: {timeout: 100}
+  "false\nfalse": {}
 mount:
   /run: {filesystem: ext4}
 dns:
@@ -185,6 +186,7 @@ http:
         "none: is no user",
         "echo wrong >&2; exit 4: ends with 4: expected `0`",
         "sleep 100: not done within 0.1 s",
+        "false false: ends with 1: expected `0`",
         "/run: is mounted, tmpfs: filesystem `tmpfs`, expected `ext4`",
         "nothing.invalid: there is no name server to ask",
         "nginx-light: is installed, 1.",

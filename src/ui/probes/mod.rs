@@ -147,7 +147,9 @@ mod tests {
              not ok 1 - box + a.deb: unit a.service: is failed\n  ---\n  details: |\n    journal:\n      \
              <died> \u{1}#1\n  ...\n\
              ok 2 - box + a.deb: unit a.service: fine \\#1\n\
-             not ok 3 - box + a.deb\n  ---\n  details: |\n    no & never\n  ...\n"
+             # failed units of the image alone: old.service\n\
+             not ok 3 - box + a.deb\n  ---\n  details: |\n    no & never\n  ...\n\
+             # failed units of the image alone: old.service\n"
         );
     }
 

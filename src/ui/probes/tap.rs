@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::{details, title};
+use super::{details, findings, title};
 use crate::probe::Probed;
 
-/// Source: the TAP 14 specification; details are YAML blocks.
+/// Source: the TAP 14 specification; details are YAML blocks, findings are comments.
 pub(super) fn tap(all: &[Probed]) -> String {
     let count: usize = all.iter().map(|it| it.checks.len().max(1)).sum();
     let mut text = format!("TAP version 14\n1..{count}\n");
@@ -34,6 +34,9 @@ pub(super) fn tap(all: &[Probed]) -> String {
             let error = probed.error.as_deref().unwrap_or_default();
             let details = error.lines().map(str::to_owned).collect();
             line(&mut text, probed.error.is_none(), title, details);
+        }
+        for finding in findings(probed) {
+            let _ = writeln!(text, "# {finding}");
         }
     }
     text
