@@ -189,11 +189,17 @@ fn datagrams(socket: &Arc<UdpSocket>, port: u16, namespace: &OwnedFd, over: &Arc
             let (socket, over) = (socket.clone(), over.clone());
             thread::spawn(move || {
                 let mut buffer = vec![0; 64 << 10];
-                while let Ok(length) = answers.recv(&mut buffer) {
+                loop {
+                    let answer = answers.recv(&mut buffer);
                     if over.load(Ordering::Relaxed) {
                         return;
                     }
-                    let _ = socket.send_to(&buffer[..length], sender);
+                    match answer {
+                        Ok(length) => drop(socket.send_to(&buffer[..length], sender)),
+                        // Nobody listens there yet.
+                        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                        Err(_) => return,
+                    }
                 }
             });
             known.insert(sender, inner);

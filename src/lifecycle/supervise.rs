@@ -28,6 +28,9 @@ use crate::container::slot::Wish;
 use crate::container::terminal::Screen;
 use crate::container::{self, Console, Exit, Root, Snapshot, Streams, Upper, booted, on_own_thread};
 
+/// How long somebody who said so may take to attach.
+const VIEWER: Duration = Duration::from_secs(5);
+
 /// The first pause before a container is started again; it doubles up to a minute.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -43,7 +46,10 @@ pub enum Place {
         terminal: bool,
     },
     /// Nowhere, until somebody attaches.
-    Background,
+    Background {
+        /// Whether somebody is about to, and is waited for.
+        viewer: bool,
+    },
 }
 
 /// What a supervisor works with.
@@ -106,18 +112,25 @@ impl Supervisor<'_> {
         let _ = std::fs::remove_file(kept.path("stopping"));
         let log = Log::open(&kept.path("log")).map_err(Error::io("open the container's log"))?;
         let hub = match self.place {
-            Place::Background => Some(
+            Place::Background { .. } => Some(
                 Hub::open(kept.directory(), kept.config.interactive)
                     .map_err(Error::io("listen for who attaches"))?,
             ),
             Place::Foreground { .. } => None,
         };
+        if let (Some(hub), Place::Background { viewer: true }) = (&hub, self.place) {
+            (self.started)();
+            hub.wait_for_viewer(VIEWER);
+        }
         let result = self.rounds(&watched, &mut held, &log, hub.as_ref());
         let code = match &result {
             Ok(exit) => exit.0,
             Err(error) => super::exit_code(error),
         };
         if let Some(hub) = &hub {
+            if let Err(error) = &result {
+                hub.say(&format!("racker: {error}\n"));
+            }
             hub.end(code);
         }
         result
@@ -383,7 +396,7 @@ fn join(kept: &Kept, leader: u32) -> Result<Option<std::net::Ipv4Addr>, containe
 /// What a racker does that was started to supervise a container in the background.
 ///
 /// Prints `started`, or `failed CODE` and the error's text, for the racker that started it.
-pub fn main(store: &Path, id: &str, method: Method) -> u8 {
+pub fn main(store: &Path, id: &str, method: Method, viewer: bool) -> u8 {
     use std::io::Write;
     let said = std::sync::atomic::AtomicBool::new(false);
     let say = |text: String| {
@@ -403,7 +416,7 @@ pub fn main(store: &Path, id: &str, method: Method) -> u8 {
         let supervisor = Supervisor {
             store: &store,
             method,
-            place: Place::Background,
+            place: Place::Background { viewer },
             started: &|| say("started\n".into()),
             phase: &|_| (),
         };
