@@ -72,7 +72,10 @@ impl Drop for Container {
 fn ps(options: &[&str]) -> String {
     let template = "{{.Names}} {{.State}}";
     let head = ["ps", "--format", template];
-    shared().run(&[&head, options].concat()).success().into_text()
+    shared()
+        .run(&[&head, options].concat())
+        .success()
+        .into_text()
 }
 
 #[test]
@@ -97,7 +100,10 @@ fn a_life() {
         assert_eq!(output.text(), "137\n");
         container.exec(&["true"]).code(1).says("is not running");
         container.run(&["rm"], &[]).success();
-        container.run(&["inspect", "--type=container"], &[]).code(1).says("no such container");
+        container
+            .run(&["inspect", "--type=container"], &[])
+            .code(1)
+            .says("no such container");
     }
 }
 
@@ -106,26 +112,56 @@ fn exec_gives_the_commands_exit_code_and_streams() {
     for (place, way) in BOTH.iter().enumerate() {
         let container = Container::start(&format!("exec{place}"), way, &["sleep", "1000"]);
         for code in [0, 1, 66, 255] {
-            container.exec(&["sh", "-c", &format!("exit {code}")]).code(code).silent();
+            container
+                .exec(&["sh", "-c", &format!("exit {code}")])
+                .code(code)
+                .silent();
         }
         container.exec(&["sh", "-c", "kill -TERM $$"]).code(143);
-        container.exec(&["no-such-command"]).code(127).says("no-such-command");
-        container.exec(&["/etc/passwd"]).code(126).says("ermission denied");
-        let output = container.exec(&["sh", "-c", "echo out; echo err >&2"]).success();
+        container
+            .exec(&["no-such-command"])
+            .code(127)
+            .says("no-such-command");
+        container
+            .exec(&["/etc/passwd"])
+            .code(126)
+            .says("ermission denied");
+        let output = container
+            .exec(&["sh", "-c", "echo out; echo err >&2"])
+            .success();
         assert_eq!((output.text(), output.stderr.as_str()), ("out\n", "err\n"));
         let racker = shared().clone().input("through\n");
-        let output = racker.run(&["exec", "-i", &container.name, "cat"]).success();
+        let output = racker
+            .run(&["exec", "-i", &container.name, "cat"])
+            .success();
         assert_eq!(output.text(), "through\n");
         let arguments = [
-            "exec", "-u", "33:34", "-e", "A=b c", "-w", "/usr/lib", &container.name, "sh", "-c",
+            "exec",
+            "-u",
+            "33:34",
+            "-e",
+            "A=b c",
+            "-w",
+            "/usr/lib",
+            &container.name,
+            "sh",
+            "-c",
             "echo $A $(id -u):$(id -g) $(pwd)",
         ];
-        assert_eq!(shared().run(&arguments).success().into_text(), "b c 33:34 /usr/lib\n");
+        assert_eq!(
+            shared().run(&arguments).success().into_text(),
+            "b c 33:34 /usr/lib\n"
+        );
         // What is left running does not hold the caller, and goes on.
-        container.exec(&["sh", "-c", "sleep 777 & echo done"]).success();
+        container
+            .exec(&["sh", "-c", "sleep 777 & echo done"])
+            .success();
         container.run(&["exec", "-d"], &["sleep", "778"]).success();
         let top = container.run(&["top"], &[]).success().into_text();
-        assert!(top.contains("sleep 777") && top.contains("sleep 778"), "{top}");
+        assert!(
+            top.contains("sleep 777") && top.contains("sleep 778"),
+            "{top}"
+        );
     }
 }
 
@@ -139,10 +175,16 @@ fn logs_are_kept() {
         assert_eq!(output.text(), "one\nthree\ntail");
         assert_eq!(output.stderr, "two\n");
         let output = container.run(&["logs", "--tail", "1"], &[]).success();
-        assert_eq!(output.text().lines().count() + output.stderr.lines().count(), 1);
+        assert_eq!(
+            output.text().lines().count() + output.stderr.lines().count(),
+            1
+        );
         let output = container.run(&["logs", "--timestamps"], &[]).success();
         let lines = output.text();
-        assert!(lines.starts_with("20") && lines.contains("Z three\n"), "{lines}");
+        assert!(
+            lines.starts_with("20") && lines.contains("Z three\n"),
+            "{lines}"
+        );
         let output = container.run(&["logs", "--until", "1h"], &[]).success();
         assert_eq!(output.text(), "");
     }
@@ -153,8 +195,21 @@ fn logs_are_kept() {
     // In the foreground too, where it is not to go.
     let racker = shared();
     let name = format!("front-{}", std::process::id());
-    racker.run(&["run", "--name", &name, "--systemd=false", "quickstart", "echo", "shown"]).success();
-    assert_eq!(racker.run(&["logs", &name]).success().into_text(), "shown\n");
+    racker
+        .run(&[
+            "run",
+            "--name",
+            &name,
+            "--systemd=false",
+            "quickstart",
+            "echo",
+            "shown",
+        ])
+        .success();
+    assert_eq!(
+        racker.run(&["logs", &name]).success().into_text(),
+        "shown\n"
+    );
     racker.run(&["rm", &name]).success();
 }
 
@@ -209,13 +264,17 @@ fn stopping_asks_first() {
 #[test]
 fn an_init_of_its_own() {
     let container = Container::start("init", &["--wait=boot"], &["/sbin/init"]);
-    let state = container.exec(&["systemctl", "is-system-running"]).success();
+    let state = container
+        .exec(&["systemctl", "is-system-running"])
+        .success();
     assert_eq!(state.text(), "running\n");
     container.run(&["stop"], &[]).success();
     assert_eq!(container.inspect("{{.State.ExitCode}}"), "0");
     // It may end itself.
     container.run(&["start"], &[]).success();
-    container.exec(&["systemctl", "--no-block", "poweroff"]).success();
+    container
+        .exec(&["systemctl", "--no-block", "poweroff"])
+        .success();
     assert_eq!(container.run(&["wait"], &[]).success().into_text(), "0\n");
 }
 
@@ -225,7 +284,10 @@ fn pausing() {
     container.run(&["pause"], &[]).success();
     assert_eq!(container.inspect("{{.State.Status}}"), "paused");
     container.exec(&["true"]).code(1).says("paused");
-    container.run(&["pause"], &[]).code(1).says("already paused");
+    container
+        .run(&["pause"], &[])
+        .code(1)
+        .says("already paused");
     container.run(&["unpause"], &[]).success();
     container.exec(&["true"]).success();
     container.run(&["unpause"], &[]).code(1).says("not paused");
@@ -260,7 +322,10 @@ fn a_killed_supervisor_leaves_nothing_and_the_truth() {
 fn names() {
     let container = Container::start("named", BOTH[1], &["sleep", "1000"]);
     let taken = ["create", "--name", &container.name, "quickstart", "true"];
-    shared().run(&taken).code(125).says("is already in use by container");
+    shared()
+        .run(&taken)
+        .code(125)
+        .says("is already in use by container");
     let bad = ["create", "--name", "no/name", "quickstart", "true"];
     shared().run(&bad).code(125).says("invalid container name");
     let id = container.inspect("{{.Id}}");
@@ -272,8 +337,18 @@ fn names() {
     shared().run(&["rename", &other, &container.name]).success();
     // One without a name gets one.
     let racker = shared();
-    let id = racker.run(&["create", "--label", "mine=1", "quickstart", "true"]).success().into_text();
-    let filter = ["ps", "-a", "--filter", "label=mine", "--format", "{{.Names}}"];
+    let id = racker
+        .run(&["create", "--label", "mine=1", "quickstart", "true"])
+        .success()
+        .into_text();
+    let filter = [
+        "ps",
+        "-a",
+        "--filter",
+        "label=mine",
+        "--format",
+        "{{.Names}}",
+    ];
     let name = racker.run(&filter).success().into_text();
     assert!(name.contains('_'), "{name}");
     racker.run(&["rm", id.trim()]).success();
@@ -281,11 +356,18 @@ fn names() {
 
 #[test]
 fn listing() {
-    let container = Container::start("list", &["--systemd=false", "--label", "a=b"], &["sleep", "99"]);
+    let container = Container::start(
+        "list",
+        &["--systemd=false", "--label", "a=b"],
+        &["sleep", "99"],
+    );
     let filter = format!("name={}", container.name);
     let ps = |options: &[&str]| {
         let head = ["ps", "--filter", &filter];
-        shared().run(&[&head, options].concat()).success().into_text()
+        shared()
+            .run(&[&head, options].concat())
+            .success()
+            .into_text()
     };
     let table = ps(&[]);
     let heading = "CONTAINER ID   IMAGE        COMMAND      CREATED";
@@ -294,14 +376,37 @@ fn listing() {
     assert_eq!(ps(&["--ids"]).trim().len(), 12);
     assert_eq!(ps(&["-q", "--no-trunc"]).trim().len(), 64);
     let table = ps(&["--format", "table {{.Names}}\t{{.Image}}"]);
-    assert_eq!(table.lines().next().unwrap().split_whitespace().collect::<Vec<_>>(), ["NAMES", "IMAGE"]);
+    assert_eq!(
+        table
+            .lines()
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>(),
+        ["NAMES", "IMAGE"]
+    );
     let document: serde_json::Value = serde_json::from_str(&ps(&["--format", "json"])).unwrap();
-    assert!(document["Labels"].as_str().unwrap().contains("a=b"), "{document}");
+    assert!(
+        document["Labels"].as_str().unwrap().contains("a=b"),
+        "{document}"
+    );
     assert_eq!(ps(&["--filter", "status=exited"]), table_heading());
     assert_eq!(ps(&["-q", "--filter", "label=a=c"]), "");
-    shared().run(&["ps", "--filter", "x=y"]).code(1).says("invalid filter");
-    shared().run(&["ps", "--format", "{{.Names"]).code(1).says("template");
-    assert!(shared().run(&["container", "ls"]).success().into_text().contains(&container.name));
+    shared()
+        .run(&["ps", "--filter", "x=y"])
+        .code(1)
+        .says("invalid filter");
+    shared()
+        .run(&["ps", "--format", "{{.Names"])
+        .code(1)
+        .says("template");
+    assert!(
+        shared()
+            .run(&["container", "ls"])
+            .success()
+            .into_text()
+            .contains(&container.name)
+    );
 }
 
 fn table_heading() -> String {
@@ -320,32 +425,57 @@ fn copying() {
         let inside = |path: &str| format!("{}:{path}", container.name);
         let racker = shared();
         racker.run(&["cp", &at("dir"), &inside("/srv")]).success();
-        assert_eq!(container.sh("cat /srv/dir/sub/file; stat -c %u /srv/dir/sub/file"), "text0\n");
+        assert_eq!(
+            container.sh("cat /srv/dir/sub/file; stat -c %u /srv/dir/sub/file"),
+            "text0\n"
+        );
         assert_eq!(container.sh("readlink /srv/dir/link"), "/etc/passwd\n");
-        racker.run(&["cp", &at("dir/sub/file"), &inside("/srv/new")]).success();
-        racker.run(&["cp", &at("dir/."), &inside("/srv/all")]).success();
+        racker
+            .run(&["cp", &at("dir/sub/file"), &inside("/srv/new")])
+            .success();
+        racker
+            .run(&["cp", &at("dir/."), &inside("/srv/all")])
+            .success();
         assert_eq!(container.sh("cat /srv/new; ls /srv/all"), "textlink\nsub\n");
-        racker.run(&["cp", &inside("/srv/dir"), &at(&format!("back{number}"))]).success();
-        assert_eq!(fs::read_to_string(at(&format!("back{number}/sub/file"))).unwrap(), "text");
+        racker
+            .run(&["cp", &inside("/srv/dir"), &at(&format!("back{number}"))])
+            .success();
+        assert_eq!(
+            fs::read_to_string(at(&format!("back{number}/sub/file"))).unwrap(),
+            "text"
+        );
         // Links in the container lead nowhere else.
         container.sh("ln -s / /srv/root; ln -s ../../../../../../etc /srv/up");
         let secret = at("secret");
         fs::write(&secret, "the host's").unwrap();
         let path = format!("/srv/root{secret}");
         racker.run(&["cp", &inside(&path), "-"]).code(1);
-        racker.run(&["cp", &at("dir/sub/file"), &inside("/srv/up/racker-escape")]).success();
+        racker
+            .run(&["cp", &at("dir/sub/file"), &inside("/srv/up/racker-escape")])
+            .success();
         assert!(!Path::new("/etc/racker-escape").exists());
         assert_eq!(container.sh("cat /etc/racker-escape"), "text");
         // A stopped one has the same files.
         container.run(&["stop", "-t", "0"], &[]).success();
-        racker.run(&["cp", &at("dir/sub/file"), &inside("/srv/later")]).success();
+        racker
+            .run(&["cp", &at("dir/sub/file"), &inside("/srv/later")])
+            .success();
         let tar = racker.run(&["cp", &inside("/srv/later"), "-"]).success();
         assert!(tar.text().contains("text"));
         container.run(&["start"], &[]).success();
         assert_eq!(container.sh("cat /srv/later"), "text");
-        racker.run(&["cp", &inside("/no/such"), &at("x")]).code(1).says("/no/such");
-        racker.run(&["cp", &at("dir"), &inside("/etc/passwd")]).code(1).says("cannot copy directory");
-        racker.run(&["cp", &at("no"), &inside("/srv")]).code(1).says(&at("no"));
+        racker
+            .run(&["cp", &inside("/no/such"), &at("x")])
+            .code(1)
+            .says("/no/such");
+        racker
+            .run(&["cp", &at("dir"), &inside("/etc/passwd")])
+            .code(1)
+            .says("cannot copy directory");
+        racker
+            .run(&["cp", &at("no"), &inside("/srv")])
+            .code(1)
+            .says(&at("no"));
     }
 }
 
@@ -353,17 +483,31 @@ fn copying() {
 fn differences_become_an_image() {
     for (number, way) in BOTH.iter().enumerate() {
         let container = Container::start(&format!("commit{number}"), way, &["sleep", "1000"]);
-        container.sh("echo new > /srv/new; chmod 600 /etc/passwd; rm /etc/issue; chown 33:33 /srv/new");
+        container
+            .sh("echo new > /srv/new; chmod 600 /etc/passwd; rm /etc/issue; chown 33:33 /srv/new");
         let output = container.run(&["diff"], &[]).success().into_text();
         for line in ["A /srv/new", "C /etc/passwd", "D /etc/issue", "C /srv"] {
             assert!(output.lines().any(|it| it == line), "{line}:\n{output}");
         }
-        assert!(!output.contains("/etc/hosts") && !output.contains("/etc/resolv.conf"), "{output}");
+        assert!(
+            !output.contains("/etc/hosts") && !output.contains("/etc/resolv.conf"),
+            "{output}"
+        );
         let name = format!("committed{number}-{}", std::process::id());
         let change = "CMD [\"stat\", \"-c\", \"%u %a\", \"/srv/new\"]";
-        let arguments = ["commit", "-m", "why", "--change", change, &container.name, &name];
+        let arguments = [
+            "commit",
+            "-m",
+            "why",
+            "--change",
+            change,
+            &container.name,
+            &name,
+        ];
         shared().run(&arguments).success();
-        let output = shared().run(&["run", "--rm", "--systemd=false", &name]).success();
+        let output = shared()
+            .run(&["run", "--rm", "--systemd=false", &name])
+            .success();
         assert_eq!(output.text(), "33 644\n");
         let output = shared().run(&["run", "--rm", &name, "sh", "-c", "test ! -e /etc/issue"]);
         output.success();
@@ -373,13 +517,18 @@ fn differences_become_an_image() {
 
 #[test]
 fn published_ports_lead_in() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let publish = format!("{free}:7000");
     let server = "use IO::Socket::INET; $s = IO::Socket::INET->new(Listen => 5, LocalAddr => \
                   '127.0.0.1', LocalPort => 7000) or die; while ($c = $s->accept) { print $c 'hello'; close $c; }";
     for (number, way) in BOTH.iter().enumerate() {
         let options = [way, &["-p", &publish][..]].concat();
-        let container = Container::start(&format!("port{number}"), &options, &["perl", "-e", server]);
+        let container =
+            Container::start(&format!("port{number}"), &options, &["perl", "-e", server]);
         let answer = wait_for(LONG, "an answer", || {
             let mut stream = TcpStream::connect(("127.0.0.1", free)).ok()?;
             let mut text = String::new();
@@ -389,16 +538,33 @@ fn published_ports_lead_in() {
         assert_eq!(answer, "hello");
         let output = container.run(&["port"], &[]).success();
         assert_eq!(output.text(), format!("7000/tcp -> 0.0.0.0:{free}\n"));
-        let taken = ["run", "--rm", "--systemd=false", "-p", &publish, "quickstart", "true"];
-        shared().run(&taken).code(125).says("port is already allocated");
+        let taken = [
+            "run",
+            "--rm",
+            "--systemd=false",
+            "-p",
+            &publish,
+            "quickstart",
+            "true",
+        ];
+        shared()
+            .run(&taken)
+            .code(125)
+            .says("port is already allocated");
     }
     TcpListener::bind(("127.0.0.1", free)).unwrap();
     let echo = "use IO::Socket::INET; $s = IO::Socket::INET->new(Proto => 'udp', LocalPort => 7000) \
                 or die; while (1) { $s->recv($x, 99); $s->send(uc $x); }";
     let publish = format!("127.0.0.1:{free}:7000/udp");
-    let _container = Container::start("udp", &["--systemd=false", "-p", &publish], &["perl", "-e", echo]);
+    let _container = Container::start(
+        "udp",
+        &["--systemd=false", "-p", &publish],
+        &["perl", "-e", echo],
+    );
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
     let answer = wait_for(LONG, "an answer", || {
         socket.send_to(b"datagram", ("127.0.0.1", free)).ok()?;
         let mut buffer = [0; 99];
@@ -413,7 +579,10 @@ fn containers_of_a_network_find_each_other() {
     let racker = shared();
     let network = format!("net{}", std::process::id());
     racker.run(&["network", "create", &network]).success();
-    racker.run(&["network", "create", &network]).code(1).says("already exists");
+    racker
+        .run(&["network", "create", &network])
+        .code(1)
+        .says("already exists");
     let option = format!("--network={network}");
     {
         let first = Container::start("first", &[&option, "--systemd=false"], &["sleep", "1000"]);
@@ -430,9 +599,16 @@ fn containers_of_a_network_find_each_other() {
         assert_eq!(first.sh(&talk), "Connection refused");
         // Its network can be shared.
         let option = format!("--network=container:{}", first.name);
-        let guest = Container::start("guest-of", &[&option, "--systemd=false"], &["sleep", "1000"]);
+        let guest = Container::start(
+            "guest-of",
+            &[&option, "--systemd=false"],
+            &["sleep", "1000"],
+        );
         assert!(guest.sh("cat /proc/net/fib_trie").contains(&address));
-        racker.run(&["network", "rm", &network]).code(1).says("in use");
+        racker
+            .run(&["network", "rm", &network])
+            .code(1)
+            .says("in use");
     }
     racker.run(&["network", "rm", &network]).success();
     let gone = ["run", "--rm", &option, "quickstart", "true"];
@@ -463,9 +639,17 @@ fn a_way_out() {
     let rules = if Path::new("/usr/sbin/nft").exists() {
         execute(std::process::Command::new("/usr/sbin/nft").args(["list", "ruleset"]))
     } else {
-        execute(std::process::Command::new(tool("iptables-save", "iptables")).arg("-t").arg("nat"))
+        execute(
+            std::process::Command::new(tool("iptables-save", "iptables"))
+                .arg("-t")
+                .arg("nat"),
+        )
     };
-    assert!(String::from_utf8_lossy(&rules).to_lowercase().contains("masquerade"));
+    assert!(
+        String::from_utf8_lossy(&rules)
+            .to_lowercase()
+            .contains("masquerade")
+    );
 }
 
 #[test]
@@ -476,14 +660,32 @@ fn volumes_outlive_containers() {
     for way in BOTH {
         let script = "test -e /etc/apt/sources.list -o -e /etc/apt/sources.list.d; chown 33:44 /etc/apt/apt.conf.d; \
                       echo $(stat -c %u:%g /etc/apt /etc/apt/apt.conf.d)";
-        let arguments = [&["run", "--rm"], way, &["-v", &option, "quickstart", "sh", "-ec", script]].concat();
+        let arguments = [
+            &["run", "--rm"],
+            way,
+            &["-v", &option, "quickstart", "sh", "-ec", script],
+        ]
+        .concat();
         let output = racker.run(&arguments).success();
         assert_eq!(output.text(), "0:0 33:44\n");
     }
-    let container = Container::start("volume", &["-v", &option, "--systemd=false"], &["sleep", "1000"]);
-    racker.run(&["volume", "rm", &volume]).code(1).says("in use by container");
+    let container = Container::start(
+        "volume",
+        &["-v", &option, "--systemd=false"],
+        &["sleep", "1000"],
+    );
+    racker
+        .run(&["volume", "rm", &volume])
+        .code(1)
+        .says("in use by container");
     drop(container);
-    assert!(racker.run(&["volume", "ls", "-q"]).success().into_text().contains(&volume));
+    assert!(
+        racker
+            .run(&["volume", "ls", "-q"])
+            .success()
+            .into_text()
+            .contains(&volume)
+    );
     racker.run(&["volume", "rm", &volume]).success();
 }
 
@@ -495,20 +697,45 @@ fn files_of_the_host_have_their_owners() {
     fs::write(source.join("of-root"), "x").unwrap();
     let bind = format!("{}:/data/deep", source.display());
     for way in BOTH {
-        let script = "stat -c %u /data/deep/of-root; touch /data/deep/made; chown 1000 /data/deep/made";
-        let arguments = [&["run", "--rm"], way, &["-v", &bind, "quickstart", "sh", "-ec", script]].concat();
+        let script =
+            "stat -c %u /data/deep/of-root; touch /data/deep/made; chown 1000 /data/deep/made";
+        let arguments = [
+            &["run", "--rm"],
+            way,
+            &["-v", &bind, "quickstart", "sh", "-ec", script],
+        ]
+        .concat();
         assert_eq!(shared().run(&arguments).success().into_text(), "0\n");
         let made = fs::metadata(source.join("made")).unwrap();
         assert_eq!(std::os::unix::fs::MetadataExt::uid(&made), 1000);
         fs::remove_file(source.join("made")).unwrap();
         let read_only = format!("{bind}:ro");
-        let arguments = [&["run", "--rm"], way, &["-v", &read_only, "quickstart", "touch", "/data/deep/x"]].concat();
-        shared().run(&arguments).code(1).says("Read-only file system");
-        let file = format!("type=bind,source={},target=/one,readonly", source.join("of-root").display());
-        let arguments = [&["run", "--rm"], way, &["--mount", &file, "quickstart", "cat", "/one"]].concat();
+        let arguments = [
+            &["run", "--rm"],
+            way,
+            &["-v", &read_only, "quickstart", "touch", "/data/deep/x"],
+        ]
+        .concat();
+        shared()
+            .run(&arguments)
+            .code(1)
+            .says("Read-only file system");
+        let file = format!(
+            "type=bind,source={},target=/one,readonly",
+            source.join("of-root").display()
+        );
+        let arguments = [
+            &["run", "--rm"],
+            way,
+            &["--mount", &file, "quickstart", "cat", "/one"],
+        ]
+        .concat();
         assert_eq!(shared().run(&arguments).success().into_text(), "x");
     }
-    let missing = format!("type=bind,source={},target=/x", place.path().join("no").display());
+    let missing = format!(
+        "type=bind,source={},target=/x",
+        place.path().join("no").display()
+    );
     let arguments = ["run", "--rm", "--mount", &missing, "quickstart", "true"];
     shared().run(&arguments).code(125).says("does not exist");
 }
@@ -524,7 +751,11 @@ fn limits_hold() {
         let few = ["run", "--rm", "--pids-limit", "40"];
         let script = "for i in $(seq 100); do sleep 5 & done 2>&1; true";
         let output = shared().run(&[&few[..], way, &["quickstart", "sh", "-c", script]].concat());
-        assert!(format!("{}{}", output.text(), output.stderr).contains("ork"), "{}", output.report());
+        assert!(
+            format!("{}{}", output.text(), output.stderr).contains("ork"),
+            "{}",
+            output.report()
+        );
         let files = ["run", "--rm", "--ulimit", "nofile=100:200"];
         let script = "ulimit -n; ulimit -Hn";
         let output = shared().run(&[&files[..], way, &["quickstart", "sh", "-c", script]].concat());
@@ -536,22 +767,50 @@ fn limits_hold() {
 fn what_a_command_may() {
     let bounding = |options: &[&str]| -> u64 {
         let head = ["run", "--rm", "--network=none"];
-        let tail = ["quickstart", "sed", "-n", "s/CapBnd:\t//p", "/proc/self/status"];
+        let tail = [
+            "quickstart",
+            "sed",
+            "-n",
+            "s/CapBnd:\t//p",
+            "/proc/self/status",
+        ];
         let output = shared().run(&[&head, options, &tail].concat()).success();
         u64::from_str_radix(output.text().trim(), 16).unwrap()
     };
     for way in BOTH {
         assert_eq!(bounding(&[way, &["--cap-drop=ALL"][..]].concat()), 0);
-        assert_eq!(bounding(&[way, &["--cap-drop=ALL", "--cap-add=CHOWN"][..]].concat()), 1);
+        assert_eq!(
+            bounding(&[way, &["--cap-drop=ALL", "--cap-add=CHOWN"][..]].concat()),
+            1
+        );
         let usual = bounding(way);
-        assert_eq!(bounding(&[way, &["--cap-drop=KILL"][..]].concat()), usual & !(1 << 5));
-        assert_eq!(bounding(&[way, &["--cap-add=SYS_TIME"][..]].concat()), usual | 1 << 25);
+        assert_eq!(
+            bounding(&[way, &["--cap-drop=KILL"][..]].concat()),
+            usual & !(1 << 5)
+        );
+        assert_eq!(
+            bounding(&[way, &["--cap-add=SYS_TIME"][..]].concat()),
+            usual | 1 << 25
+        );
         let script = "test $(cat /proc/self/uid_map | awk '{print $2}') = 0; mount -t tmpfs x /mnt; hostname x";
-        let arguments = [&["run", "--rm", "--privileged"], way, &["quickstart", "sh", "-ec", script]].concat();
+        let arguments = [
+            &["run", "--rm", "--privileged"],
+            way,
+            &["quickstart", "sh", "-ec", script],
+        ]
+        .concat();
         shared().run(&arguments).success();
         let sealed = ["run", "--rm", "--security-opt=no-new-privileges"];
-        let arguments = [&sealed[..], way, &["quickstart", "grep", "NoNewPrivs", "/proc/self/status"]].concat();
-        assert_eq!(shared().run(&arguments).success().into_text(), "NoNewPrivs:\t1\n");
+        let arguments = [
+            &sealed[..],
+            way,
+            &["quickstart", "grep", "NoNewPrivs", "/proc/self/status"],
+        ]
+        .concat();
+        assert_eq!(
+            shared().run(&arguments).success().into_text(),
+            "NoNewPrivs:\t1\n"
+        );
     }
 }
 
@@ -559,19 +818,46 @@ fn what_a_command_may() {
 fn a_read_only_root_and_memory() {
     for way in BOTH {
         let script = "touch /x 2>/dev/null && exit 9; touch /scratch/x; df --output=size /scratch /dev/shm | tail -2";
-        let options = ["run", "--rm", "--read-only", "--tmpfs", "/scratch:size=1m", "--shm-size=2m"];
-        let output = shared().run(&[&options[..], way, &["quickstart", "sh", "-ec", script]].concat());
-        let sizes: Vec<String> = output.success().into_text().split_whitespace().map(str::to_owned).collect();
+        let options = [
+            "run",
+            "--rm",
+            "--read-only",
+            "--tmpfs",
+            "/scratch:size=1m",
+            "--shm-size=2m",
+        ];
+        let output =
+            shared().run(&[&options[..], way, &["quickstart", "sh", "-ec", script]].concat());
+        let sizes: Vec<String> = output
+            .success()
+            .into_text()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
         assert_eq!(sizes, ["1024", "2048"]);
     }
 }
 
 #[test]
 fn namespaces_have_their_parameters() {
-    let options = ["run", "--rm", "--sysctl", "net.ipv4.ip_default_ttl=77", "--sysctl", "kernel.msgmax=5000"];
+    let options = [
+        "run",
+        "--rm",
+        "--sysctl",
+        "net.ipv4.ip_default_ttl=77",
+        "--sysctl",
+        "kernel.msgmax=5000",
+    ];
     for way in BOTH {
-        let command = ["quickstart", "cat", "/proc/sys/net/ipv4/ip_default_ttl", "/proc/sys/kernel/msgmax"];
-        let output = shared().run(&[&options[..], way, &command].concat()).success();
+        let command = [
+            "quickstart",
+            "cat",
+            "/proc/sys/net/ipv4/ip_default_ttl",
+            "/proc/sys/kernel/msgmax",
+        ];
+        let output = shared()
+            .run(&[&options[..], way, &command].concat())
+            .success();
         assert_eq!(output.text(), "77\n5000\n");
     }
     shared()
@@ -587,7 +873,9 @@ fn devices() {
     for way in BOTH {
         let options = ["run", "--rm", "--device", "/dev/fuse:/dev/given"];
         let command = ["quickstart", "stat", "-c", "%F %t:%T", "/dev/given"];
-        let output = shared().run(&[&options[..], way, &command].concat()).success();
+        let output = shared()
+            .run(&[&options[..], way, &command].concat())
+            .success();
         assert_eq!(output.text(), "character special file a:e5\n");
     }
 }
@@ -596,11 +884,20 @@ fn devices() {
 fn hosts_and_name_servers() {
     for way in BOTH {
         let options = [
-            "run", "--rm", "-h", "given", "--add-host", "other:192.0.2.7", "--dns", "192.0.2.53",
-            "--dns-search", "example.test",
+            "run",
+            "--rm",
+            "-h",
+            "given",
+            "--add-host",
+            "other:192.0.2.7",
+            "--dns",
+            "192.0.2.53",
+            "--dns-search",
+            "example.test",
         ];
         let script = "hostname; getent hosts other given; cat /etc/resolv.conf";
-        let output = shared().run(&[&options[..], way, &["quickstart", "sh", "-ec", script]].concat());
+        let output =
+            shared().run(&[&options[..], way, &["quickstart", "sh", "-ec", script]].concat());
         let text = output.success().into_text();
         for line in ["given", "nameserver 192.0.2.53", "search example.test"] {
             assert!(text.lines().any(|it| it == line), "{text}");
@@ -612,14 +909,29 @@ fn hosts_and_name_servers() {
 #[test]
 fn files_of_variables_labels_and_ids() {
     let place = temporary();
-    fs::write(place.path().join("env"), "# comment\nA=one\n\nB=two words\n").unwrap();
+    fs::write(
+        place.path().join("env"),
+        "# comment\nA=one\n\nB=two words\n",
+    )
+    .unwrap();
     let racker = shared().clone().at(place.path()).env("C", "three");
     let options = [
-        "run", "--rm", "--systemd=false", "--env-file", "env", "-e", "C", "--cidfile", "id",
+        "run",
+        "--rm",
+        "--systemd=false",
+        "--env-file",
+        "env",
+        "-e",
+        "C",
+        "--cidfile",
+        "id",
     ];
     let output = racker.run(&[&options[..], &["quickstart", "sh", "-c", "echo $A $B $C"]].concat());
     assert_eq!(output.success().into_text(), "one two words three\n");
-    assert_eq!(fs::read_to_string(place.path().join("id")).unwrap().len(), 64);
+    assert_eq!(
+        fs::read_to_string(place.path().join("id")).unwrap().len(),
+        64
+    );
     let output = racker.run(&[&options[..], &["quickstart", "true"]].concat());
     output.code(125).says("exists");
 }
@@ -627,11 +939,21 @@ fn files_of_variables_labels_and_ids() {
 #[test]
 fn restarts() {
     let script = "echo run; exit 3";
-    let options = ["--systemd=false", "--network=none", "--restart=on-failure:2"];
+    let options = [
+        "--systemd=false",
+        "--network=none",
+        "--restart=on-failure:2",
+    ];
     let container = Container::start("again", &options, &["sh", "-c", script]);
     container.comes_to("exited");
-    assert_eq!(container.run(&["logs"], &[]).success().into_text(), "run\nrun\nrun\n");
-    assert_eq!(container.inspect("{{.RestartCount}} {{.State.ExitCode}}"), "2 3");
+    assert_eq!(
+        container.run(&["logs"], &[]).success().into_text(),
+        "run\nrun\nrun\n"
+    );
+    assert_eq!(
+        container.inspect("{{.RestartCount}} {{.State.ExitCode}}"),
+        "2 3"
+    );
     let options = ["--systemd=false", "--network=none", "--restart=always"];
     let container = Container::start("always", &options, &["sh", "-c", "exit 0"]);
     wait_for(LONG, "two restarts", || {
@@ -645,7 +967,12 @@ fn restarts() {
 #[test]
 fn health() {
     for (number, way) in BOTH.iter().enumerate() {
-        let options = ["--health-cmd", "test -e /well", "--health-interval=100ms", "--health-retries=2"];
+        let options = [
+            "--health-cmd",
+            "test -e /well",
+            "--health-interval=100ms",
+            "--health-retries=2",
+        ];
         let options = [&options[..], way].concat();
         let container = Container::start(&format!("health{number}"), &options, &["sleep", "1000"]);
         let comes_to = |status: &str| {
@@ -656,13 +983,21 @@ fn health() {
         comes_to("unhealthy");
         container.sh("touch /well");
         comes_to("healthy");
-        assert!(container.inspect("{{json .State.Health}}").contains("\"FailingStreak\":0"));
+        assert!(
+            container
+                .inspect("{{json .State.Health}}")
+                .contains("\"FailingStreak\":0")
+        );
     }
 }
 
 #[test]
 fn attaching() {
-    let container = Container::start("attach", &["-i", "--systemd=false"], &["sh", "-c", "read x; echo got $x; exit 4"]);
+    let container = Container::start(
+        "attach",
+        &["-i", "--systemd=false"],
+        &["sh", "-c", "read x; echo got $x; exit 4"],
+    );
     let racker = shared().clone().input("typed\n");
     let output = racker.run(&["attach", &container.name]).code(4);
     assert_eq!(output.text(), "got typed\n");
@@ -674,7 +1009,17 @@ fn events_tell_what_happened() {
     container.run(&["wait"], &[]).success();
     let filter = format!("container={}", container.name);
     let output = wait_for(LONG, "the end", || {
-        let arguments = ["events", "--since", "10m", "--until", "0s", "--filter", &filter, "--format", "{{.Action}}"];
+        let arguments = [
+            "events",
+            "--since",
+            "10m",
+            "--until",
+            "0s",
+            "--filter",
+            &filter,
+            "--format",
+            "{{.Action}}",
+        ];
         let text = shared().run(&arguments).success().into_text();
         text.contains("die").then_some(text)
     });
@@ -684,12 +1029,23 @@ fn events_tell_what_happened() {
 #[test]
 fn what_is_not_supported_is_refused() {
     let racker = shared();
-    for option in [&["--gpus", "all"][..], &["--ipc=host"], &["--pid=host"], &["--log-opt", "a=b"]] {
+    for option in [
+        &["--gpus", "all"][..],
+        &["--ipc=host"],
+        &["--pid=host"],
+        &["--log-opt", "a=b"],
+    ] {
         let arguments = [&["run", "--rm"], option, &["quickstart", "true"]].concat();
         racker.run(&arguments).code(125).says("is not supported: ");
     }
-    racker.run(&["run", "-p", "x", "quickstart", "true"]).code(125).says("invalid port");
-    racker.run(&["run", "-v", "a:b", "quickstart", "true"]).code(125).says("must be absolute");
+    racker
+        .run(&["run", "-p", "x", "quickstart", "true"])
+        .code(125)
+        .says("invalid port");
+    racker
+        .run(&["run", "-v", "a:b", "quickstart", "true"])
+        .code(125)
+        .says("must be absolute");
     racker
         .run(&["run", "--rm", "--restart=always", "quickstart", "true"])
         .code(125)
@@ -709,8 +1065,14 @@ fn a_terminal_is_set_back_when_racker_is_killed() {
     let place = temporary();
     let file = place.path().join("pid");
     let mut command = racker.surround(tool("script", "bsdutils"));
-    command.env("PIDFILE", &file).args(["-qec", &inner, "/dev/null"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    command
+        .env("PIDFILE", &file)
+        .args(["-qec", &inner, "/dev/null"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let pid: i32 = wait_for(LONG, "racker", || {
         fs::read_to_string(&file).ok()?.trim().parse().ok()
     });
@@ -721,14 +1083,26 @@ fn a_terminal_is_set_back_when_racker_is_killed() {
             let named = read("cmdline").is_some_and(|it| it.contains("racker-terminal-guard"));
             named && read("status").is_some_and(|it| it.contains(&parent))
         };
-        support::names(Path::new("/proc")).iter().any(mine).then_some(())
+        support::names(Path::new("/proc"))
+            .iter()
+            .any(mine)
+            .then_some(())
     });
     std::thread::sleep(Duration::from_millis(300));
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     let mut shown = String::new();
-    child.stdout.take().unwrap().read_to_string(&mut shown).unwrap();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut shown)
+        .unwrap();
     child.wait().unwrap();
-    let states: Vec<&str> = shown.lines().map(str::trim).filter(|it| it.ends_with("icanon")).collect();
+    let states: Vec<&str> = shown
+        .lines()
+        .map(str::trim)
+        .filter(|it| it.ends_with("icanon"))
+        .collect();
     assert_eq!(states, ["icanon", "icanon"], "{shown}");
 }
 
@@ -737,10 +1111,19 @@ fn an_interactive_shell_in_a_terminal() {
     let racker = shared();
     let program = env!("CARGO_BIN_EXE_racker");
     for way in BOTH {
-        let inner = format!("{program} run -it --rm {} quickstart bash --norc", way.join(" "));
+        let inner = format!(
+            "{program} run -it --rm {} quickstart bash --norc",
+            way.join(" ")
+        );
         let mut command = racker.surround(tool("script", "bsdutils"));
-        command.args(["-qec", &inner, "/dev/null"]).env("TERM", "dumb");
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        command
+            .args(["-qec", &inner, "/dev/null"])
+            .env("TERM", "dumb");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut keyboard = child.stdin.take().unwrap();
         let mut screen = child.stdout.take().unwrap();
         let (sender, lines) = std::sync::mpsc::channel();
@@ -755,7 +1138,9 @@ fn an_interactive_shell_in_a_terminal() {
         let mut seen = String::new();
         let mut until = |text: &str| {
             while !seen.contains(text) {
-                let bytes = lines.recv_timeout(LONG).unwrap_or_else(|_| panic!("no {text:?} in {seen:?}"));
+                let bytes = lines
+                    .recv_timeout(LONG)
+                    .unwrap_or_else(|_| panic!("no {text:?} in {seen:?}"));
                 seen.push_str(&String::from_utf8_lossy(&bytes));
             }
             seen.clear();
@@ -776,20 +1161,26 @@ fn an_interactive_shell_in_a_terminal() {
 
 #[test]
 fn thirty_two_at_once() {
-    let names: Vec<String> = (0..32).map(|it| format!("many{it}-{}", std::process::id())).collect();
+    let names: Vec<String> = (0..32)
+        .map(|it| format!("many{it}-{}", std::process::id()))
+        .collect();
     std::thread::scope(|scope| {
         for (number, name) in names.iter().enumerate() {
             scope.spawn(move || {
                 let head = ["run", "-d", "--name", name];
                 let command = ["quickstart", "sleep", "1000"];
-                shared().run(&[&head, BOTH[number % 2], &command].concat()).success();
+                shared()
+                    .run(&[&head, BOTH[number % 2], &command].concat())
+                    .success();
                 shared().run(&["exec", name, "true"]).success();
             });
         }
     });
     let filter = format!("name=-{}", std::process::id());
     let count = |racker: &Racker| {
-        let output = racker.run(&["ps", "-q", "--filter", "name=many", "--filter", &filter]).success();
+        let output = racker
+            .run(&["ps", "-q", "--filter", "name=many", "--filter", &filter])
+            .success();
         output.text().lines().count()
     };
     assert!(count(shared()) >= 32);

@@ -58,9 +58,8 @@ fn pass_signals(context: &Context, kept: &Kept) -> Result<(), Failure> {
 
 /// Shows a container on racker's streams until it ends or is left; its exit code.
 pub(super) fn show(kept: &Kept, input: bool) -> Result<u8, Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(FAILED, format!("attach to {}: {error}", kept.config.name))
-    };
+    let failed =
+        |error: io::Error| Failure::new(FAILED, format!("attach to {}: {error}", kept.config.name));
     let viewer = Viewer::connect(kept.directory()).map_err(failed)?;
     let tty = kept.config.tty && io::stdin().is_terminal() && io::stdout().is_terminal();
     let raw = if tty && input {
@@ -105,7 +104,9 @@ pub(super) fn show(kept: &Kept, input: bool) -> Result<u8, Failure> {
         match viewer.next().map_err(failed)? {
             Said::Out(bytes) => {
                 let mut out = io::stdout().lock();
-                out.write_all(&bytes).and_then(|()| out.flush()).map_err(failed)?;
+                out.write_all(&bytes)
+                    .and_then(|()| out.flush())
+                    .map_err(failed)?;
             }
             Said::Errors(bytes) => io::stderr().lock().write_all(&bytes).map_err(failed)?,
             Said::Exit(code) => break code,

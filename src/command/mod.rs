@@ -3,49 +3,49 @@
 //! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
 
 mod asked;
+mod attach;
 mod bake;
 mod bake_report;
+mod commit;
+mod cp;
 mod create;
 mod diff;
 mod doctor;
+mod each;
+mod events;
+mod exec;
 mod history;
 mod images;
 mod inspect;
+mod kill;
 mod lock;
 mod log;
+mod logs;
+mod network;
+mod pause;
 mod pkgprobe;
 mod plan;
+mod port;
 mod postroj;
 mod provenance;
+mod prune;
+mod ps;
 mod pull;
+mod rename;
+mod restart;
+mod rm;
 mod rmi;
 mod rules;
 mod run;
 mod save;
 mod sbom;
-mod attach;
-mod each;
-mod exec;
-mod kill;
-mod logs;
-mod pause;
-mod port;
-mod ps;
-mod rename;
-mod restart;
-mod rm;
 mod start;
+mod stats;
 mod stop;
 mod top;
-mod wait;
-mod commit;
-mod cp;
-mod events;
-mod network;
-mod prune;
-mod stats;
-mod volume;
 mod version;
+mod volume;
+mod wait;
 mod why;
 
 pub use bake::{bake_chain, curated_lock};
@@ -196,7 +196,12 @@ struct Context {
 
 /// Docker's groups of verbs: `container ps` is `ps`, `image ls` is `images`, and so on.
 fn groups(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
-    let word = |place: usize| words.get(place).and_then(|it| it.to_str()).unwrap_or_default();
+    let word = |place: usize| {
+        words
+            .get(place)
+            .and_then(|it| it.to_str())
+            .unwrap_or_default()
+    };
     let verb = match (word(1), word(2)) {
         ("container", "ls" | "list") => "ps",
         ("image", "ls" | "list") => "images",
@@ -228,8 +233,7 @@ pub fn main() -> u8 {
             };
         }
     };
-    let own_code =
-        matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
+    let own_code = matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
     perform(cli.global, own_code, |context| match cli.verb {
         Verb::Bake(args) => bake::run(context, args),
         Verb::Plan(args) => plan::run(context, args),

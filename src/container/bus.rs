@@ -245,13 +245,8 @@ impl Bus {
         let auxiliary: Vec<(String, Properties)> = Vec::new();
         let body = (unit, "fail", properties, auxiliary);
         let deadline = Instant::now() + ANSWER;
-        let job: OwnedObjectPath = self.ask(
-            MANAGER_PATH,
-            MANAGER,
-            "StartTransientUnit",
-            &body,
-            deadline,
-        )?;
+        let job: OwnedObjectPath =
+            self.ask(MANAGER_PATH, MANAGER, "StartTransientUnit", &body, deadline)?;
         loop {
             match self.receive(Some(deadline))? {
                 Heard::Message(message) => match job_removed(&message)? {

@@ -121,7 +121,11 @@ pub fn run(
     };
     (options.phase)("first process runs");
     super::guest::end_with(&nspawn, snapshot)?;
-    if nspawn.learns() && agent.ready().map_err(Error::io("wait for the container's pid 1"))? {
+    if nspawn.learns()
+        && agent
+            .ready()
+            .map_err(Error::io("wait for the container's pid 1"))?
+    {
         nspawn.learn_filters(leader);
     }
     (options.runs)(leader)?;

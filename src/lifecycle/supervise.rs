@@ -26,7 +26,9 @@ use crate::container::network::{Networks, Newcomer};
 use crate::container::ports::{Proxy, Published};
 use crate::container::slot::Wish;
 use crate::container::terminal::Screen;
-use crate::container::{self, Console, Exit, Root, Snapshot, Streams, Upper, booted, on_own_thread};
+use crate::container::{
+    self, Console, Exit, Root, Snapshot, Streams, Upper, booted, on_own_thread,
+};
 
 /// How long somebody who said so may take to attach.
 const VIEWER: Duration = Duration::from_secs(5);
@@ -100,7 +102,8 @@ impl Supervisor<'_> {
     /// Errors: it runs already; it could not be started, which is written down too.
     pub fn run(&self, kept: &Kept) -> Result<Exit, Error> {
         let mut held = kept.hold()?;
-        held.leave(None).map_err(Error::io("write the container's lock"))?;
+        held.leave(None)
+            .map_err(Error::io("write the container's lock"))?;
         let watched = Watched {
             kept,
             state: Mutex::new(State {
@@ -225,7 +228,12 @@ impl Supervisor<'_> {
         let left = held
             .leave(Some(code))
             .map_err(Error::io("write the container's lock"));
-        events::put(self.store, config, "die", &[("exitCode", &code.to_string())]);
+        events::put(
+            self.store,
+            config,
+            "die",
+            &[("exitCode", &code.to_string())],
+        );
         if config.remove {
             events::put(self.store, config, "destroy", &[]);
         }
@@ -436,7 +444,10 @@ pub fn main(store: &Path, id: &str, method: Method, viewer: bool) -> u8 {
                 text = format!("{text}: {cause}");
                 source = cause.source();
             }
-            let hints = error.hints().into_iter().map(|hint| format!("hint: {hint}"));
+            let hints = error
+                .hints()
+                .into_iter()
+                .map(|hint| format!("hint: {hint}"));
             let lines: Vec<String> = std::iter::once(text).chain(hints).collect();
             say(format!("failed {code}\n{}\n", lines.join("\n")));
             code
