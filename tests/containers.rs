@@ -319,6 +319,30 @@ fn a_killed_supervisor_leaves_nothing_and_the_truth() {
 }
 
 #[test]
+fn none_outlives_the_machine() {
+    let racker = shared();
+    let id = racker
+        .run(&["create", "--systemd=false", "quickstart", "true"])
+        .success()
+        .into_text();
+    let file = racker
+        .store()
+        .join("containers")
+        .join(&id[..12])
+        .join("config.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // As if the machine had been started since.
+    config["machine"] = "another".into();
+    fs::write(&file, config.to_string()).unwrap();
+    racker
+        .run(&["start", id.trim()])
+        .code(1)
+        .says("from before the machine was started");
+    racker.run(&["rm", id.trim()]).success();
+}
+
+#[test]
 fn names() {
     let container = Container::start("named", BOTH[1], &["sleep", "1000"]);
     let taken = ["create", "--name", &container.name, "quickstart", "true"];

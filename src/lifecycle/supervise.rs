@@ -17,7 +17,7 @@ use super::health::Report;
 use super::kept::{Held, Kept};
 use super::log::{Log, Tee};
 use super::process::{Wanted, process};
-use super::state::{Phase, State, now};
+use super::state::{Phase, State, machine, now};
 use super::surroundings::{self, Surroundings};
 use super::{checks, yard::Yard};
 use crate::container::direct::{self, Options, Outcome};
@@ -102,6 +102,13 @@ impl Supervisor<'_> {
     /// Errors: it runs already; it could not be started, which is written down too.
     pub fn run(&self, kept: &Kept) -> Result<Exit, Error> {
         let mut held = kept.hold()?;
+        if kept.config.machine != machine() {
+            return Err(Error::Refused(format!(
+                "container {} is from before the machine was started, and what it changed may be lost: \
+                 racker rm {0}",
+                kept.config.name
+            )));
+        }
         held.leave(None)
             .map_err(Error::io("write the container's lock"))?;
         let watched = Watched {
