@@ -17,7 +17,6 @@ use crate::lifecycle::config::{Config, Mount, NetworkMode, Wait};
 use crate::lifecycle::health::Health;
 use crate::lifecycle::{Kept, Yard, state};
 use crate::oci::Reference;
-use crate::provision::has_systemd;
 use crate::realise::Workshop;
 use crate::settings::caller_variable;
 use crate::{image, systemd};
@@ -50,7 +49,7 @@ pub(crate) fn create(
     }
     let image = obtain(shop, options, name)?;
     let tree = tree(shop, options, &image)?;
-    let boots = has_systemd(&shop.store.tree(tree)?) && options.systemd != Systemd::False;
+    let boots = options.systemd != Systemd::False && systemd::is_in(shop.store, tree)?;
     if !boots && options.systemd == Systemd::Always {
         return Err(wrong(format!("{name} has no systemd"))
             .hint("add it in a recipe: packages = [\"systemd\"]")
@@ -124,7 +123,7 @@ fn tree(
         Systemd::Always => true,
         Systemd::Auto => options.entrypoint.is_none() && systemd::is_stock(&image.config["config"]),
     };
-    if wanted && !has_systemd(&shop.store.tree(image.tree)?) {
+    if wanted && !systemd::is_in(shop.store, image.tree)? {
         return Ok(systemd::tree(shop, image)?.unwrap_or(image.tree));
     }
     Ok(image.tree)
