@@ -53,8 +53,15 @@ impl<'a> Guest<'a> {
         };
         (options.phase)("first process runs");
         end_with(&nspawn, snapshot)?;
-        (options.runs)(leader)?;
-        let bus = connect(&nspawn, leader, deadline, &log)?;
+        // What is done from outside need not be waited for by the boot.
+        let runs = options.runs;
+        let bus = std::thread::scope(|scope| {
+            let outside = scope.spawn(move || runs(leader));
+            let bus = connect(&nspawn, leader, deadline, &log);
+            let outside = outside.join();
+            outside.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            bus
+        })?;
         nspawn.learn_filters(leader);
         (options.phase)("init answers");
         if options.forward_signals {

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -338,17 +340,18 @@ fn masquerade(network: &Network) -> Result<(), Error> {
 
 /// Has `ip` do all this, in the network of the process `leader` where one is given.
 fn ip(leader: Option<u32>, lines: &str) -> Result<(), Error> {
-    let mut command = match leader {
-        None => Command::new("ip"),
-        Some(leader) => {
-            let mut command = Command::new("nsenter");
-            command
-                .arg(format!("--net=/proc/{leader}/ns/net"))
-                .arg("ip");
-            command
-        }
+    let ip = || run(Command::new("ip").args(["-batch", "-"]), lines);
+    let Some(leader) = leader else {
+        return ip();
     };
-    run(command.args(["-batch", "-"]), lines)
+    let enter = || Error::io("enter the container's network");
+    let namespace = File::open(format!("/proc/{leader}/ns/net")).map_err(enter())?;
+    super::on_own_thread(|| {
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+            .map_err(io::Error::from)
+            .map_err(enter())?;
+        ip()
+    })
 }
 
 fn run(command: &mut Command, input: &str) -> Result<(), Error> {
