@@ -4,7 +4,7 @@
 
 use racker_store::{Image, Store};
 
-use crate::failure::{FAILED, Failure};
+use crate::failure::{FAILED, Failure, USAGE};
 use crate::oci::{self, Reference};
 use crate::plan::lock::Lock;
 use crate::realise::{self, Event, Workshop};
@@ -37,6 +37,22 @@ fn candidates(name: &str) -> Vec<String> {
         all.push(reference.to_string());
     }
     all
+}
+
+/// The full name of an image that is to be called `name`: a bare one is of this machine, as baked
+/// images are.
+pub fn new_name(name: &str) -> Result<String, Failure> {
+    let wrong = |reason: &str| Failure::new(USAGE, format!("no name for an image: {name}: {reason}"));
+    let full = if name.contains('/') {
+        name.to_owned()
+    } else {
+        format!("localhost/{name}")
+    };
+    let reference = Reference::parse(&full)?;
+    if reference.digest().is_some() {
+        return Err(wrong("a digest cannot be given").hint("leave out what begins with @"));
+    }
+    Ok(reference.to_string())
 }
 
 /// The name as it is shown: without what stands there by default.
@@ -100,6 +116,17 @@ mod tests {
             ["localhost/web:1", "docker.io/library/web:1"]
         );
         assert_eq!(candidates("a.b/c"), ["a.b/c:latest"]);
+    }
+
+    #[test]
+    fn new_names_are_of_this_machine() {
+        assert_eq!(new_name("web").unwrap(), "localhost/web:latest");
+        assert_eq!(new_name("web:1").unwrap(), "localhost/web:1");
+        assert_eq!(new_name("a.b/c:1").unwrap(), "a.b/c:1");
+        assert_eq!(new_name("team/web").unwrap(), "docker.io/team/web:latest");
+        for bad in ["", "Web", "web@sha256:1", "a b"] {
+            assert!(new_name(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

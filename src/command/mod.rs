@@ -4,6 +4,7 @@
 
 mod bake;
 mod bake_report;
+mod destination;
 mod diff;
 mod doctor;
 mod history;
@@ -16,11 +17,13 @@ mod plan;
 mod postroj;
 mod provenance;
 mod pull;
+mod push;
 mod rmi;
 mod rules;
 mod run;
 mod save;
 mod sbom;
+mod tag;
 mod version;
 mod why;
 
@@ -88,11 +91,15 @@ enum Verb {
     Log(log::Args),
     /// Pull an image from a registry
     Pull(pull::Args),
+    /// Push an image to a registry
+    Push(push::Args),
+    /// Give an image a further name
+    Tag(tag::Args),
     /// Run a command in a snapshot of an image
     Run(Box<run::Args>),
     /// Boot images with packages in them and check that they work
     Pkgprobe(Box<pkgprobe::Args>),
-    /// Write an image into an OCI layout, the same bytes everywhere
+    /// Write images into an archive or an OCI layout, the same bytes everywhere
     Save(save::Args),
     /// List images
     Images(images::Args),
@@ -149,6 +156,8 @@ pub fn main() -> u8 {
         Verb::Lock(args) => lock::run(context, args),
         Verb::Log(args) => log::run(context, args),
         Verb::Pull(args) => pull::run(context, args),
+        Verb::Push(args) => push::run(context, args),
+        Verb::Tag(args) => tag::run(context, args),
         Verb::Run(args) => run::run(context, *args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
         Verb::Save(args) => save::run(context, &args),

@@ -95,7 +95,7 @@ pub fn import(
     let origin = Origin {
         name: name.to_owned(),
         source: Some(format!("docker-archive:{}", file.display())),
-        digest: None,
+        manifest: None,
     };
     assemble::from_layers(store, origin, &config, &wanted, &source, options)
 }

@@ -12,6 +12,8 @@ use super::platform::Platform;
 pub(crate) struct Config {
     /// The whole document.
     pub document: Value,
+    /// Its bytes, where it came as such.
+    pub bytes: Option<Vec<u8>>,
     /// Digests of the uncompressed layers, lowest first.
     pub diff_ids: Vec<Digest>,
     /// What made each layer, where the history fits the layers.
@@ -88,6 +90,7 @@ impl Config {
         let created = created(&document);
         Ok(Self {
             document,
+            bytes: Some(bytes.to_vec()),
             diff_ids,
             created_by,
             platform,
@@ -109,6 +112,7 @@ impl Config {
         }
         Self {
             document,
+            bytes: None,
             diff_ids: vec![diff_id],
             created_by: vec![created_by.to_owned()],
             platform: Some(platform.clone()),

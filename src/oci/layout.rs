@@ -64,7 +64,7 @@ pub fn import(
     let origin = Origin {
         name: name.to_owned(),
         source: Some(format!("oci:{shown}@{}", manifest.digest)),
-        digest: Some(manifest.digest),
+        manifest: Some(manifest.bytes.clone()),
     };
     let source = Layers {
         layout: &layout,

@@ -58,6 +58,9 @@ pub(crate) struct Blob {
 #[derive(Clone, Debug)]
 pub(crate) struct Manifest {
     pub digest: Digest,
+    /// The document as it came, and what it is.
+    pub bytes: Vec<u8>,
+    pub media_type: String,
     pub config: Blob,
     pub layers: Vec<Blob>,
 }
@@ -213,8 +216,14 @@ impl Raw {
                 return Err(Error::refused(what, format!("{reason}: `{kind}`")));
             }
         }
+        // What a document does not say of itself, its configuration does.
+        let docker = kind == CONFIGS[1];
+        let own = manifest.media_type().as_ref().map(ToString::to_string);
+        let implied = if docker { DOCKER_MANIFEST } else { OCI_MANIFEST };
         Ok(Manifest {
             digest: self.digest,
+            bytes: self.bytes.clone(),
+            media_type: own.unwrap_or_else(|| implied.to_owned()),
             config: Blob::new(manifest.config())?,
             layers: manifest
                 .layers()

@@ -74,7 +74,7 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Resu
     let origin = Origin {
         name,
         source: Some(reference.with_digest(manifest.digest).to_string()),
-        digest: Some(manifest.digest),
+        manifest: Some(manifest.bytes.clone()),
     };
     let blobs = Blobs {
         repository: &repository,
@@ -113,10 +113,17 @@ fn find<'a>(
         endpoint.insecure |= options.insecure;
         let host = endpoint.host.clone();
         // A mirror is given no credentials that were meant for the registry itself.
-        let credentials = options
-            .credentials
-            .clone()
-            .filter(|_| endpoints.peek().is_none());
+        let given = options.credentials.clone();
+        let given = given.filter(|_| endpoints.peek().is_none());
+        let credentials = match options.registries.credentials(&endpoint) {
+            _ if given.is_some() => given,
+            Ok(found) => found,
+            Err(error) => {
+                let progress = options.progress;
+                progress.message(&format!("going on without credentials: {error}"));
+                None
+            }
+        };
         let repository = Repository::new(options.client, endpoint, credentials);
         match manifest(&repository, reference, options) {
             Ok((manifest, index)) => return Ok((repository, manifest, index)),

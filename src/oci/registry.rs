@@ -7,12 +7,14 @@ use racker_store::Digest;
 use super::auth::{Credentials, Session};
 use super::endpoint::Endpoint;
 use super::error::{Error, Result};
-use super::http::{Client, Request, Response};
+use super::http::Client;
 use super::manifest::{ACCEPT, Blob, MANIFEST_MAX, Raw, sha256};
+use super::request::{Method, Payload, Request};
+use super::response::Response;
 use super::retry::Retry;
 use super::transfer::{Open, Transfer};
 
-/// A repository that can be read.
+/// A repository that can be read, and written if it was opened for that.
 #[derive(Debug)]
 pub(crate) struct Repository<'a> {
     client: &'a Client,
@@ -28,14 +30,59 @@ impl<'a> Repository<'a> {
         endpoint: Endpoint,
         credentials: Option<Credentials>,
     ) -> Self {
-        let trusting = endpoint.insecure;
-        let session = Session::new(&endpoint.repository, credentials, trusting);
+        let repository = &endpoint.repository;
+        let session = Session::new(repository, credentials, endpoint.insecure)
+            .or_scope(format!("repository:{repository}:pull"));
         Self {
             client,
-            endpoint,
             session,
+            endpoint,
             scheme: OnceLock::new(),
         }
+    }
+
+    /// A repository that can be written; `source` is another that blobs may come from.
+    pub(crate) fn for_push(
+        client: &'a Client,
+        endpoint: Endpoint,
+        credentials: Option<Credentials>,
+        source: Option<&str>,
+    ) -> Self {
+        let repository = &endpoint.repository;
+        let mut session = Session::new(repository, credentials, endpoint.insecure)
+            .with_scope(format!("repository:{repository}:pull,push"));
+        if let Some(source) = source {
+            session = session.with_scope(format!("repository:{source}:pull"));
+        }
+        Self {
+            client,
+            session,
+            endpoint,
+            scheme: OnceLock::new(),
+        }
+    }
+
+    /// The registry itself, to see whether it lets somebody in.
+    pub(crate) fn registry(
+        client: &'a Client,
+        endpoint: Endpoint,
+        credentials: Option<Credentials>,
+    ) -> Self {
+        let session = Session::new("the registry", credentials, endpoint.insecure);
+        Self {
+            client,
+            session,
+            endpoint,
+            scheme: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn client(&self) -> &'a Client {
+        self.client
+    }
+
+    pub(crate) fn repository(&self) -> &str {
+        &self.endpoint.repository
     }
 
     /// The manifest or index by tag or digest. Bytes of another digest are an error.
@@ -94,28 +141,32 @@ impl<'a> Repository<'a> {
     }
 
     fn get(&self, path: &str, headers: &[(&'static str, &str)], what: &str) -> Result<Response> {
+        self.ask(&Ask {
+            headers,
+            ..Ask::new(Method::GET, path, what)
+        })
+    }
+
+    /// Sends a request, with whatever authorisation the registry wants.
+    pub(crate) fn ask(&self, ask: &Ask<'_>) -> Result<Response> {
         let (number, header) = self.session.current();
-        let first = self.request(path, headers, header.as_deref())?;
+        let first = self.request(ask, header.as_deref())?;
         if first.status() != 401 || first.foreign {
             return Ok(first);
         }
         let header = self.session.answer(self.client, first, number)?;
-        let second = self.request(path, headers, Some(&header))?;
+        let second = self.request(ask, Some(&header))?;
         if second.status() == 401 {
-            Err(second.into_error(what))
+            Err(second.into_error(ask.what))
         } else {
             Ok(second)
         }
     }
 
-    fn request(
-        &self,
-        path: &str,
-        headers: &[(&'static str, &str)],
-        authorization: Option<&str>,
-    ) -> Result<Response> {
+    fn request(&self, ask: &Ask<'_>, authorization: Option<&str>) -> Result<Response> {
+        let patience = if ask.once { &Retry::never() } else { self.client.retry() };
         if let Some(scheme) = self.scheme.get() {
-            return self.request_by(scheme, path, headers, authorization, self.client.retry());
+            return self.request_by(scheme, ask, authorization, patience);
         }
         let once = Retry::never();
         let (first, second) = match (self.endpoint.insecure, self.endpoint.is_loopback()) {
@@ -125,9 +176,9 @@ impl<'a> Repository<'a> {
         };
         let Some(second) = second else {
             self.scheme.get_or_init(|| first);
-            return self.request(path, headers, authorization);
+            return self.request(ask, authorization);
         };
-        let tried = self.request_by(first, path, headers, authorization, &once);
+        let tried = self.request_by(first, ask, authorization, &once);
         let scheme = match &tried {
             // What Go's TLS servers say to plain HTTP.
             Ok(response) if first == "http" && response.status() == 400 => second,
@@ -137,35 +188,75 @@ impl<'a> Repository<'a> {
             }
             Err(Error::Unreachable { reason, .. }) if reason.contains("refused") => return tried,
             Err(Error::Unreachable { .. }) => {
-                let other = self.request_by(second, path, headers, authorization, &once);
+                let other = self.request_by(second, ask, authorization, &once);
                 if other.is_err() { first } else { second }
             }
             Err(_) => first,
         };
         self.scheme.get_or_init(|| scheme);
-        self.request(path, headers, authorization)
+        self.request(ask, authorization)
     }
 
     fn request_by(
         &self,
         scheme: &str,
-        path: &str,
-        headers: &[(&'static str, &str)],
+        ask: &Ask<'_>,
         authorization: Option<&str>,
         retry: &Retry,
     ) -> Result<Response> {
-        let Endpoint {
-            host,
-            repository,
-            insecure,
-        } = &self.endpoint;
-        let url = format!("{scheme}://{host}/v2/{repository}/{path}");
-        let request = Request {
-            url: &url,
-            headers,
-            authorization,
-            insecure: *insecure,
+        let own = format!("{scheme}://{}/v2/", self.endpoint.host);
+        let own = reqwest::Url::parse(&own).map_err(|error| Error::Url {
+            url: own.clone(),
+            reason: error.to_string(),
+        })?;
+        let repository = &self.endpoint.repository;
+        // An address is where an upload goes on; it may be another host's.
+        let url = if ask.path.contains("://") {
+            ask.path.to_owned()
+        } else if ask.path.is_empty() {
+            own.to_string()
+        } else {
+            format!("{own}{repository}/{}", ask.path)
         };
-        self.client.send_with(&request, retry)
+        let at_home = reqwest::Url::parse(&url).is_ok_and(|url| url.origin() == own.origin());
+        let request = Request {
+            method: ask.method.clone(),
+            url: &url,
+            headers: ask.headers,
+            authorization: authorization.filter(|_| at_home),
+            body: ask.body,
+            insecure: self.endpoint.insecure,
+            certificates: self.endpoint.certificates.as_ref().filter(|_| at_home),
+        };
+        let mut response = self.client.send_with(&request, retry)?;
+        response.foreign |= !at_home;
+        Ok(response)
+    }
+}
+
+/// What a repository is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask<'a> {
+    pub method: Method,
+    /// Below the repository; an address as a registry gave it; nothing for the registry itself.
+    pub path: &'a str,
+    pub headers: &'a [(&'static str, &'a str)],
+    pub body: Payload<'a>,
+    /// For messages.
+    pub what: &'a str,
+    /// Whether a second try would do something else.
+    pub once: bool,
+}
+
+impl<'a> Ask<'a> {
+    pub(crate) fn new(method: Method, path: &'a str, what: &'a str) -> Self {
+        Self {
+            method,
+            path,
+            headers: &[],
+            body: Payload::Nothing,
+            what,
+            once: false,
+        }
     }
 }

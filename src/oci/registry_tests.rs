@@ -35,6 +35,7 @@ fn repository_for<'a>(
         host: host.to_owned(),
         repository: "a/b".to_owned(),
         insecure: false,
+        certificates: None,
     };
     Repository::new(client, endpoint, credentials)
 }
@@ -252,10 +253,7 @@ fn basic_credentials_stay_with_their_host() {
         _ => answer("401 No\r\nWWW-Authenticate: Basic realm=x", b"", 0),
     });
     let client = client();
-    let credentials = Credentials {
-        username: "me".into(),
-        password: "pw".into(),
-    };
+    let credentials = Credentials::new("me", "pw");
     let repository = repository_for(&client, &server.host, Some(credentials));
     assert!(read(repository.blob(&blob(&body()))).unwrap() == body());
     assert_eq!(other.asked().len(), 1);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::error::{Error, Result};
-use super::http::{Response, innermost};
+use super::http::innermost;
+use super::response::Response;
 use super::retry::Retry;
 
 /// Breaks after which a transfer gives up, whatever progress it makes between them.

@@ -72,6 +72,7 @@ mod tests {
             tree: Tree::default().id(),
             config: serde_json::Value::Null,
             digest,
+            config_digest: None,
             source: source.map(Into::into),
             recipe: None,
             created: 0,

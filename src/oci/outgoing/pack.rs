@@ -46,7 +46,7 @@ pub(super) fn pack(
 }
 
 /// Writes a layer's archive: the one that it came from, or the one that it determines.
-fn archive(store: &Store, layer: &ImageLayer, out: &mut impl Write) -> Result<()> {
+pub(super) fn archive(store: &Store, layer: &ImageLayer, out: &mut impl Write) -> Result<()> {
     let failed = |error| Error::store(layer.tree, error);
     match (&layer.diff_id, layer.layer) {
         (Some(diff_id), _) => {
@@ -61,14 +61,14 @@ fn archive(store: &Store, layer: &ImageLayer, out: &mut impl Write) -> Result<()
 }
 
 /// Passes bytes on, counts and hashes them.
-struct Hashing<W> {
+pub(super) struct Hashing<W> {
     inner: W,
     hash: Sha256,
     size: u64,
 }
 
 impl<W> Hashing<W> {
-    fn new(inner: W) -> Self {
+    pub(super) fn new(inner: W) -> Self {
         Self {
             inner,
             hash: Sha256::new(),
@@ -76,7 +76,7 @@ impl<W> Hashing<W> {
         }
     }
 
-    fn finish(self) -> (Digest, u64, W) {
+    pub(super) fn finish(self) -> (Digest, u64, W) {
         let digest = Digest::from_bytes(self.hash.finalize().into());
         (digest, self.size, self.inner)
     }
