@@ -42,7 +42,8 @@ fn candidates(name: &str) -> Vec<String> {
 /// The full name of an image that is to be called `name`: a bare one is of this machine, as baked
 /// images are.
 pub fn new_name(name: &str) -> Result<String, Failure> {
-    let wrong = |reason: &str| Failure::new(USAGE, format!("no name for an image: {name}: {reason}"));
+    let wrong =
+        |reason: &str| Failure::new(USAGE, format!("no name for an image: {name}: {reason}"));
     let full = if name.contains('/') {
         name.to_owned()
     } else {

@@ -29,8 +29,9 @@ impl Destination {
     pub(super) fn local(text: &str) -> Option<Result<Self, String>> {
         let (transport, rest) = text.split_once(':')?;
         let read = match transport {
-            "oci" => tagged(rest, "oci:DIR or oci:DIR:TAG")
-                .map(|(path, tag)| Self::Layout { path, tag }),
+            "oci" => {
+                tagged(rest, "oci:DIR or oci:DIR:TAG").map(|(path, tag)| Self::Layout { path, tag })
+            }
             "oci-archive" => tagged(rest, "oci-archive:FILE or oci-archive:FILE:TAG")
                 .map(|(path, tag)| Self::OciArchive { path, tag }),
             "docker-archive" => named(rest),
@@ -124,7 +125,14 @@ mod tests {
         ] {
             assert_eq!(Destination::parse(text).unwrap(), expected, "{text}");
         }
-        for bad in ["oci:", "oci::x", "oci:x:", "oci:x:a b", "oci-archive:", "docker-archive:x:A"] {
+        for bad in [
+            "oci:",
+            "oci::x",
+            "oci:x:",
+            "oci:x:a b",
+            "oci-archive:",
+            "docker-archive:x:A",
+        ] {
             assert!(Destination::parse(bad).is_err(), "{bad}");
         }
     }

@@ -9,9 +9,13 @@ mod diff;
 mod doctor;
 mod history;
 mod images;
+mod import;
 mod inspect;
+mod load;
 mod lock;
 mod log;
+mod login;
+mod logout;
 mod pkgprobe;
 mod plan;
 mod postroj;
@@ -93,6 +97,14 @@ enum Verb {
     Pull(pull::Args),
     /// Push an image to a registry
     Push(push::Args),
+    /// Load images from an archive
+    Load(load::Args),
+    /// Make an image of a root filesystem
+    Import(import::Args),
+    /// Log in to a registry
+    Login(login::Args),
+    /// Forget a login
+    Logout(logout::Args),
     /// Give an image a further name
     Tag(tag::Args),
     /// Run a command in a snapshot of an image
@@ -157,6 +169,10 @@ pub fn main() -> u8 {
         Verb::Log(args) => log::run(context, args),
         Verb::Pull(args) => pull::run(context, args),
         Verb::Push(args) => push::run(context, args),
+        Verb::Load(args) => load::run(context, args),
+        Verb::Import(args) => import::run(context, args),
+        Verb::Login(args) => login::run(context, args),
+        Verb::Logout(args) => logout::run(context, args),
         Verb::Tag(args) => tag::run(context, args),
         Verb::Run(args) => run::run(context, *args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),

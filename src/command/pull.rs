@@ -1,13 +1,14 @@
 //! `racker pull`
 
 use super::Context;
-use crate::failure::Failure;
-use crate::oci::{self, Platform, Reference, Status};
+use super::destination::Destination;
+use crate::failure::{Failure, USAGE};
+use crate::oci::{self, Loadable, Platform, Reference, Status};
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Image reference
+    /// Image reference, or oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]
     reference: String,
     /// Platform, such as linux/arm64/v8 [default: this machine's]
     #[arg(long)]
@@ -21,6 +22,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    if let Some(local) = Destination::local(&args.reference) {
+        let local = local.map_err(|message| Failure::new(USAGE, message))?;
+        return load(context, local, args.platform);
+    }
     let reference = Reference::parse(&args.reference)?;
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {
@@ -50,4 +55,17 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         }
         Ok(0)
     })
+}
+
+/// Pulls from a place that is no registry.
+fn load(context: &Context, from: Destination, platform: Option<Platform>) -> Result<u8, Failure> {
+    let (from, tag) = match from {
+        Destination::Layout { path, tag } => (Loadable::Layout(path), tag),
+        Destination::OciArchive { path, tag } => (Loadable::File(path), tag),
+        Destination::DockerArchive { path, name } => {
+            (Loadable::File(path), name.map(|name| name.to_string()))
+        }
+        Destination::Registry(_) => unreachable!("a registry is no local place"),
+    };
+    super::load::load(context, from, tag.as_deref(), platform)
 }

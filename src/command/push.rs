@@ -4,8 +4,8 @@ use super::Context;
 use super::destination::Destination;
 use crate::failure::{Failure, USAGE};
 use crate::image;
-use crate::oci::outgoing::{self, Encoding};
 use crate::oci::Reference;
+use crate::oci::outgoing::{self, Encoding};
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         let mut options = shop.oci_options();
         options.insecure = args.insecure;
         let repository = target.name();
-        context.ui.say(format!("The push refers to repository [{repository}]"));
+        context
+            .ui
+            .say(format!("The push refers to repository [{repository}]"));
         let digest = outgoing::push(shop.store, &image, &target, args.compression, &options)?;
         let tag = target.tag().unwrap_or_default();
         context.ui.say(format!("{tag}: digest: {digest}"));
@@ -60,7 +62,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
 fn own(name: &str) -> Result<Reference, Failure> {
     match Reference::parse(name) {
         Ok(reference) if reference.registry() != "localhost" => Ok(reference),
-        _ => Err(Failure::new(USAGE, format!("{} is in no registry", image::short(name)))
-            .hint("name a destination, as in registry.example/team/web:1")),
+        _ => Err(
+            Failure::new(USAGE, format!("{} is in no registry", image::short(name)))
+                .hint("name a destination, as in registry.example/team/web:1"),
+        ),
     }
 }

@@ -80,7 +80,14 @@ pub(super) fn save(
         }
         Destination::OciArchive { path, tag } => {
             let digest = into_file(path, |out| {
-                Ok(outgoing::save_oci_archive(store, image, &own(tag), encoding, out, &bars)?)
+                Ok(outgoing::save_oci_archive(
+                    store,
+                    image,
+                    &own(tag),
+                    encoding,
+                    out,
+                    &bars,
+                )?)
             })?;
             Ok(Some(digest))
         }
@@ -92,11 +99,10 @@ pub(super) fn save(
             })?;
             Ok(None)
         }
-        Destination::Registry(reference) => Err(Failure::new(
-            USAGE,
-            format!("{reference} is in a registry"),
-        )
-        .hint("racker push writes there")),
+        Destination::Registry(reference) => {
+            Err(Failure::new(USAGE, format!("{reference} is in a registry"))
+                .hint("racker push writes there"))
+        }
     }
 }
 
@@ -114,9 +120,7 @@ fn docker_archive(
             (image, name)
         })
         .collect();
-    let write = |out: &mut dyn Write| {
-        Ok(outgoing::save_docker_archive(store, &named, out, &bars)?)
-    };
+    let write = |out: &mut dyn Write| Ok(outgoing::save_docker_archive(store, &named, out, &bars)?);
     match output {
         Some(path) => into_file(path, write)?,
         None if io::stdout().is_terminal() => {
@@ -146,7 +150,9 @@ fn into_file<T>(
         .map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let result = write(&mut out)?;
-    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    let file = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(result)
 }

@@ -73,7 +73,9 @@ pub(crate) fn from_layers(
     let (tree, layers) = stacked?;
     let keep = |bytes: &Option<Vec<u8>>| {
         let bytes = bytes.as_ref();
-        bytes.map(|bytes| keep(store, &origin.name, bytes)).transpose()
+        bytes
+            .map(|bytes| keep(store, &origin.name, bytes))
+            .transpose()
     };
     let (digest, config_digest) = (keep(&origin.manifest)?, keep(&config.bytes)?);
     let now = SystemTime::now()
@@ -99,7 +101,9 @@ pub(crate) fn from_layers(
 fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<Digest> {
     let digest = sha256(bytes);
     if store.blob(&digest).is_none() {
-        let mut blob = store.blob_writer().map_err(|error| Error::store(name, error))?;
+        let mut blob = store
+            .blob_writer()
+            .map_err(|error| Error::store(name, error))?;
         let written = blob.write_all(bytes);
         written.map_err(|error| Error::io(name, error))?;
         let kept = blob.finish(Some(&digest));

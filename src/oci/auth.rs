@@ -206,7 +206,10 @@ impl Session {
             insecure: self.insecure,
             ..Request::get(realm)
         };
-        let token = self.credentials.as_ref().and_then(|it| it.identity_token.as_deref());
+        let token = self
+            .credentials
+            .as_ref()
+            .and_then(|it| it.identity_token.as_deref());
         let basic = self.credentials.as_ref().and_then(Credentials::basic);
         let form;
         if let Some(token) = token {
@@ -230,7 +233,8 @@ impl Session {
             request.body = Payload::Bytes(form.query().unwrap_or_default().as_bytes());
         } else {
             let scopes = scopes.iter().map(|scope| ("scope", *scope));
-            url.query_pairs_mut().extend_pairs(service.into_iter().chain(scopes));
+            url.query_pairs_mut()
+                .extend_pairs(service.into_iter().chain(scopes));
             request.authorization = basic.as_deref();
         }
         let request = Request {
@@ -255,7 +259,11 @@ impl Session {
     fn scopes<'s>(&'s self, asked: Option<&'s str>) -> Vec<&'s str> {
         let mut all: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
         let resource = |scope: &str| scope.rsplit_once(':').map(|(it, _)| it.to_owned());
-        for scope in asked.unwrap_or_default().split(' ').filter(|it| !it.is_empty()) {
+        for scope in asked
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|it| !it.is_empty())
+        {
             if !all.iter().any(|known| resource(known) == resource(scope)) {
                 all.push(scope);
             }

@@ -175,9 +175,17 @@ impl AuthFile {
     fn write(&self) -> Result<()> {
         let failed = |error| Error::io(self.path.display(), error);
         let parent = self.path.parent().unwrap_or(Path::new("."));
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
         let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(parent).map_err(failed)?;
+        builder
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)
+            .map_err(failed)?;
         let mut text = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| failed(io::Error::other(error)))?;
         text.push(b'\n');
@@ -199,7 +207,9 @@ fn credentials(entry: &Value) -> Result<Option<Credentials>, String> {
     let token = text("identitytoken").map(str::to_owned);
     let mut found = match text("auth") {
         Some(auth) => {
-            let bytes = STANDARD.decode(auth.trim()).map_err(|_| "`auth` is not base64")?;
+            let bytes = STANDARD
+                .decode(auth.trim())
+                .map_err(|_| "`auth` is not base64")?;
             let pair = String::from_utf8(bytes).map_err(|_| "`auth` is not UTF-8")?;
             let (name, password) = pair.split_once(':').ok_or("`auth` has no colon in it")?;
             Credentials::new(name, password.trim_end_matches('\0'))
@@ -216,7 +226,9 @@ fn credentials(entry: &Value) -> Result<Option<Credentials>, String> {
 
 /// What a key stands for: a registry, or a part of it. Docker's keys may be addresses.
 fn normal(key: &str) -> String {
-    let stripped = ["https://", "http://"].iter().find_map(|it| key.strip_prefix(it));
+    let stripped = ["https://", "http://"]
+        .iter()
+        .find_map(|it| key.strip_prefix(it));
     let name = match stripped {
         Some(address) => address.split('/').next().unwrap_or(address),
         None => key
@@ -292,7 +304,10 @@ mod tests {
         let me = Credentials::new("me", "secret");
         let kept = keyring.add("b.example:5000", &me).unwrap();
         assert_eq!(kept, Kept::File(own.clone()));
-        assert_eq!(fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&own).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(keyring.find("b.example:5000/x").unwrap(), Some(me));
         assert!(keyring.remove("b.example:5000").unwrap());
         assert!(!keyring.remove("b.example:5000").unwrap());
@@ -311,7 +326,10 @@ mod tests {
         ] {
             let keyring = keyring(directory.path(), &[text]);
             let error = keyring.find("a.example/x").unwrap_err().to_string();
-            assert!(error.contains("0.json") && !error.contains("hidden"), "{error}");
+            assert!(
+                error.contains("0.json") && !error.contains("hidden"),
+                "{error}"
+            );
         }
     }
 }

@@ -219,7 +219,11 @@ impl Raw {
         // What a document does not say of itself, its configuration does.
         let docker = kind == CONFIGS[1];
         let own = manifest.media_type().as_ref().map(ToString::to_string);
-        let implied = if docker { DOCKER_MANIFEST } else { OCI_MANIFEST };
+        let implied = if docker {
+            DOCKER_MANIFEST
+        } else {
+            OCI_MANIFEST
+        };
         Ok(Manifest {
             digest: self.digest,
             bytes: self.bytes.clone(),

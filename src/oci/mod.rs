@@ -31,6 +31,7 @@ mod index;
 mod keyring;
 mod layers;
 pub mod layout;
+mod load;
 mod login;
 mod manifest;
 mod options;
@@ -52,6 +53,7 @@ pub mod rootfs;
 #[cfg(test)]
 mod server;
 mod stream;
+mod tarball;
 mod transfer;
 mod upload;
 
@@ -64,7 +66,8 @@ pub use endpoint::Endpoint;
 pub use error::{Error, Result};
 pub use http::Client;
 pub(crate) use http::innermost;
-pub use keyring::{Keyring, Kept};
+pub use keyring::{Kept, Keyring};
+pub use load::{Loadable, load};
 pub use login::check_login;
 pub use options::Options;
 pub use platform::Platform;

@@ -204,8 +204,13 @@ impl Registries {
 
     /// Who racker is to a server.
     pub(crate) fn credentials(&self, endpoint: &Endpoint) -> Result<Option<Credentials>> {
-        let host = if endpoint.host == HUB.1 { HUB.0 } else { &endpoint.host };
-        self.keyring.find(&format!("{host}/{}", endpoint.repository))
+        let host = if endpoint.host == HUB.1 {
+            HUB.0
+        } else {
+            &endpoint.host
+        };
+        self.keyring
+            .find(&format!("{host}/{}", endpoint.repository))
     }
 
     fn find<'a>(&'a self, name: &'a str) -> Option<(&'a Entry, &'a str)> {

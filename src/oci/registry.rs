@@ -164,7 +164,11 @@ impl<'a> Repository<'a> {
     }
 
     fn request(&self, ask: &Ask<'_>, authorization: Option<&str>) -> Result<Response> {
-        let patience = if ask.once { &Retry::never() } else { self.client.retry() };
+        let patience = if ask.once {
+            &Retry::never()
+        } else {
+            self.client.retry()
+        };
         if let Some(scheme) = self.scheme.get() {
             return self.request_by(scheme, ask, authorization, patience);
         }

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
 
-use reqwest::blocking;
 pub(crate) use reqwest::Method;
+use reqwest::blocking;
 
 use super::certificates::Certificates;
 

@@ -239,7 +239,13 @@ fn encoded(pairs: &[(&str, &str)]) -> Result<String> {
 
 /// Whether an error says that the registry wants no pieces, or not these.
 fn refuses_pieces(error: &Error) -> bool {
-    matches!(error, Error::Status { status: 400..=499 | 501, .. } | Error::NotFound { .. })
+    matches!(
+        error,
+        Error::Status {
+            status: 400..=499 | 501,
+            ..
+        } | Error::NotFound { .. }
+    )
 }
 
 fn may_pass(error: &Error) -> bool {

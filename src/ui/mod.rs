@@ -3,11 +3,13 @@
 mod bars;
 mod changes;
 mod probes;
+mod prompt;
 mod table;
 
 pub use bars::Bars;
 pub use changes::{file_line, package_row, total_line};
 pub use probes::ProbeFormat;
+pub use prompt::ask;
 pub use table::{Table, ago, size};
 
 use std::io::{self, IsTerminal, Write};

@@ -130,7 +130,9 @@ impl Members<'_> {
 
     fn pad(&mut self, size: u64) -> Result<()> {
         let rest = (512 - size % 512) % 512;
-        self.out.write_all(&[0; 512][..rest as usize]).map_err(failed)
+        self.out
+            .write_all(&[0; 512][..rest as usize])
+            .map_err(failed)
     }
 
     /// Two empty blocks.

@@ -17,10 +17,10 @@ use super::encode::Encoding;
 use super::send::send;
 use super::sink::{Sink, WriteBlob};
 use crate::canonical::canonical;
-use crate::oci::Progress;
 use crate::oci::error::{Error, Result};
-use crate::oci::layout::REF_NAME;
+use crate::oci::layout::{FULL_NAME, REF_NAME};
 use crate::oci::manifest::{Blob, MANIFEST_MAX, OCI_INDEX};
+use crate::oci::{Progress, Reference};
 
 /// Writes an image into the layout at `directory`, which is made where there is none, under a tag.
 /// Returns the digest of its manifest.
@@ -37,6 +37,11 @@ pub fn save(
     layout.put_bytes(&sent.manifest)?;
     let mut entry = descriptor(&sent.media_type, sent.blob);
     entry["annotations"] = json!({ REF_NAME: tag });
+    if let Ok(name) = Reference::parse(&image.name)
+        && name.digest().is_none()
+    {
+        entry["annotations"][FULL_NAME] = json!(name.to_string());
+    }
     let mut platform = json!({});
     for key in ["architecture", "os", "variant"] {
         if let Some(value) = sent.config.get(key) {

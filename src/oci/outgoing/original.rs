@@ -113,9 +113,8 @@ fn encoding(media_type: &str, ours: Option<&str>) -> Option<Encoding> {
         return Some(Encoding::None);
     }
     let all = [Encoding::Gzip, Encoding::Zstd];
-    all.into_iter().find(|encoding| {
-        ours == Some(encoding.name()) && media_type == encoding.media_type()
-    })
+    all.into_iter()
+        .find(|encoding| ours == Some(encoding.name()) && media_type == encoding.media_type())
 }
 
 /// The bytes of a document that an image came with, if the store has them.
