@@ -21,12 +21,14 @@ pub fn save_oci_archive(
 ) -> Result<Digest> {
     let stage = store.stage();
     let stage = stage.map_err(|error| Error::store(&image.name, error))?;
-    let digest = save(store, image, stage.path(), tag, encoding, progress)?;
+    // The staging directory itself is locked, as a layout is while its index changes.
+    let layout = stage.path().join("layout");
+    let digest = save(store, image, &layout, tag, encoding, progress)?;
     let failed = |error| Error::io("the archive", error);
     let mut tar = tar::Builder::new(out);
     tar.mode(tar::HeaderMode::Deterministic);
-    for path in files(stage.path())? {
-        let name = path.strip_prefix(stage.path()).unwrap_or(&path);
+    for path in files(&layout)? {
+        let name = path.strip_prefix(&layout).unwrap_or(&path);
         tar.append_path_with_name(&path, name).map_err(failed)?;
     }
     tar.into_inner().and_then(Write::flush).map_err(failed)?;
