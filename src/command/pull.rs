@@ -63,7 +63,7 @@ fn load(context: &Context, from: Destination, platform: Option<Platform>) -> Res
         Destination::Layout { path, tag } => (Loadable::Layout(path), tag),
         Destination::OciArchive { path, tag } => (Loadable::File(path), tag),
         Destination::DockerArchive { path, name } => {
-            (Loadable::File(path), name.map(|name| name.to_string()))
+            (Loadable::File(path), name.map(|name| name.familiar()))
         }
         Destination::Registry(_) => unreachable!("a registry is no local place"),
     };

@@ -75,13 +75,10 @@ pub(crate) fn choose<'e>(
     entries: &'e [Entry],
     tag: Option<&str>,
 ) -> Result<&'e Entry> {
-    let canonical = |text: &str| Reference::parse(text).map(|reference| reference.to_string());
     if let Some(tag) = tag {
-        let wanted = canonical(tag)?;
-        let is_it = |text: &str| canonical(text).is_ok_and(|text| text == wanted);
         return entries
             .iter()
-            .find(|entry| entry.tags().any(is_it))
+            .find(|entry| entry.tags().any(|it| is_called(it, tag)))
             .ok_or_else(|| archive.wrong(format!("it has no image tagged `{tag}`")));
     }
     let [only] = entries else {
@@ -92,6 +89,15 @@ pub(crate) fn choose<'e>(
         )));
     };
     Ok(only)
+}
+
+/// Whether the name of an image is the one that is asked for: in full, in short, or, if it is one of
+/// a machine's own, without that.
+pub(crate) fn is_called(name: &str, asked: &str) -> bool {
+    let canonical = |text: &str| Reference::parse(text).ok().map(|it| it.to_string());
+    let name = canonical(name);
+    let own = (!asked.contains('/')).then(|| canonical(&format!("localhost/{asked}")));
+    name.is_some() && (name == canonical(asked) || Some(name) == own)
 }
 
 /// Imports one image under `name`.

@@ -73,13 +73,10 @@ fn from_archive(
     };
     let mut loaded = Vec::new();
     for entry in chosen {
-        let names = entry
-            .tags()
-            .map(|tag| Ok(Reference::parse(tag)?.to_string()));
+        let names = entry.tags();
+        let names = names.filter(|name| tag.is_none_or(|tag| archive::is_called(name, tag)));
+        let names = names.map(|name| Ok(Reference::parse(name)?.to_string()));
         let mut names = names.collect::<Result<BTreeSet<String>>>()?;
-        if let Some(tag) = tag {
-            names = BTreeSet::from([Reference::parse(tag)?.to_string()]);
-        }
         if names.is_empty() {
             let id: String = entry.id().chars().take(12).collect();
             names.insert(local(&id, "latest"));
