@@ -19,6 +19,7 @@
 pub mod archive;
 mod assemble;
 mod auth;
+mod blobs;
 mod certificates;
 mod config;
 mod decompress;

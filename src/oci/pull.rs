@@ -1,15 +1,12 @@
 //! An image from a registry into the store.
 
-use std::io::Read;
-use std::sync::atomic::AtomicBool;
-
 use racker_store::{Digest, Image, Store};
 
 use super::assemble::{self, Origin};
+use super::blobs::Blobs;
 use super::config::Config;
 use super::error::{Error, Result};
 use super::index;
-use super::layers::Source;
 use super::manifest::{Blob, CONFIG_MAX, MANIFEST_MAX, Manifest, Raw, read_blob};
 use super::options::Options;
 use super::platform::Platform;
@@ -76,10 +73,7 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Resu
         source: Some(reference.with_digest(manifest.digest).to_string()),
         manifest: Some(manifest.bytes.clone()),
     };
-    let blobs = Blobs {
-        repository: &repository,
-        layers: &manifest.layers,
-    };
+    let blobs = Blobs::new(store, &repository, &manifest.layers);
     let image = assemble::from_manifest(store, origin, &manifest, &config, &blobs, options)?;
     Ok(Pulled {
         image,
@@ -174,23 +168,4 @@ fn suits(image: &Image, options: &Options<'_>) -> bool {
     wanted
         .rank(&Platform::new(os, architecture, text("variant")))
         .is_some()
-}
-
-struct Blobs<'a> {
-    repository: &'a Repository<'a>,
-    layers: &'a [Blob],
-}
-
-impl Source for Blobs<'_> {
-    fn open<'s>(
-        &'s self,
-        index: usize,
-        cancel: &'s AtomicBool,
-    ) -> Result<Box<dyn Read + Send + 's>> {
-        Ok(Box::new(
-            self.repository
-                .blob(&self.layers[index])
-                .cancelled_by(cancel),
-        ))
-    }
 }

@@ -62,6 +62,12 @@ impl<'a> Transfer<'a> {
         self
     }
 
+    /// Begins with what comes after the first `offset` bytes, which the caller has.
+    pub(crate) fn starting_at(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
     /// The size, once something has been read and if the server told it.
     pub(crate) fn size(&self) -> Option<u64> {
         self.size
@@ -82,6 +88,9 @@ impl<'a> Transfer<'a> {
                 return Err(Error::Cancelled);
             }
             let Some(body) = &mut self.body else {
+                if self.offset > 0 && self.size == Some(self.offset) {
+                    return Ok(0);
+                }
                 self.reopen()?;
                 continue;
             };

@@ -161,11 +161,11 @@ impl From {
             };
         }
         if let Some(layout) = text.strip_prefix("oci:") {
-            let (path, tag) = parse_layout(layout, "oci:DIR", directory)?;
+            let (path, tag) = parse_layout(layout, ("oci", "directory"), directory)?;
             return Ok(Self::Layout { path, tag });
         }
         if let Some(archive) = text.strip_prefix("oci-archive:") {
-            let (path, tag) = parse_layout(archive, "oci-archive:FILE", directory)?;
+            let (path, tag) = parse_layout(archive, ("oci-archive", "file"), directory)?;
             return Ok(Self::OciArchive { path, tag });
         }
         if let Some(file) = text.strip_prefix("docker-archive:") {
@@ -251,7 +251,7 @@ fn located(
 
 fn parse_layout(
     text: &str,
-    form: &str,
+    (transport, place): (&str, &str),
     directory: &Path,
 ) -> Result<(PathBuf, Option<String>), Problem> {
     let name_start = text.rfind('/').map_or(0, |slash| slash + 1);
@@ -263,11 +263,9 @@ fn parse_layout(
         None => (text, None),
     };
     if path.is_empty() || tag == Some("") {
-        let what = if path.is_empty() { "place" } else { "tag" };
-        return Err(
-            Problem::new(format!("an OCI layout without a {what}: `{text}`"))
-                .hint(format!("it is written `{form}` or `{form}:TAG`")),
-        );
+        let (problem, upper) = (format!("`{transport}:{text}` lacks a"), place.to_uppercase());
+        return Err(Problem::new(format!("{problem} {place} or a tag"))
+            .hint(format!("an OCI layout is written `{transport}:{upper}` or `{transport}:{upper}:TAG`")));
     }
     Ok((directory.join(path), tag.map(str::to_owned)))
 }
