@@ -24,10 +24,11 @@ use super::response::Response;
 use super::retry::{Retry, retry_after};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const REDIRECTS: usize = 10;
 /// Bytes a second below which an upload counts as stuck.
 const SLOWEST: u64 = 64 << 10;
+/// How many times the patience with silence a whole small document may take.
+const BODY_STALLS: u32 = 4;
 const USER_AGENT: &str = concat!("racker/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP client that is cheap until it is used; its connections are shared by all users.
@@ -112,7 +113,11 @@ impl Client {
             let moved = inner.status().is_redirection() && (reads || matches!(status, 307 | 308));
             let location = inner.headers().get(LOCATION).filter(|_| moved);
             let Some(location) = location.and_then(|value| value.to_str().ok()) else {
-                return Ok(Response { inner, foreign });
+                return Ok(Response {
+                    inner,
+                    foreign,
+                    patience: self.retry.stall * BODY_STALLS,
+                });
             };
             let next = url
                 .join(location)
@@ -153,7 +158,7 @@ impl Client {
         }
         let body = request.body.body();
         if let Some(body) = body.map_err(|error| (Error::io(request.url, error), false))? {
-            let patience = READ_TIMEOUT + Duration::from_secs(request.body.size() / SLOWEST);
+            let patience = self.retry.stall + Duration::from_secs(request.body.size() / SLOWEST);
             builder = builder.body(body).timeout(patience);
         }
         builder.send().map_err(|error| unreachable(url, &error))
@@ -174,7 +179,7 @@ impl Client {
             if let Some(client) = own.get(&key) {
                 return Ok(client.clone());
             }
-            let builder = certificates.install(builder(verify, local))?;
+            let builder = certificates.install(self.builder(verify, local))?;
             let client = builder.build().map_err(|error| no_client(url, &error))?;
             own.insert(key, client.clone());
             return Ok(client);
@@ -187,21 +192,21 @@ impl Client {
         if let Some(client) = cell.get() {
             return Ok(client.clone());
         }
-        let client = builder(verify, local && !verify).build();
+        let client = self.builder(verify, local && !verify).build();
         let client = client.map_err(|error| no_client(url, &error))?;
         Ok(cell.get_or_init(|| client).clone())
     }
-}
 
-fn builder(verify: bool, direct: bool) -> blocking::ClientBuilder {
-    let builder = blocking::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(READ_TIMEOUT)
-        .tcp_nodelay(true)
-        .redirect(reqwest::redirect::Policy::none())
-        .tls_danger_accept_invalid_certs(!verify);
-    if direct { builder.no_proxy() } else { builder }
+    fn builder(&self, verify: bool, direct: bool) -> blocking::ClientBuilder {
+        let builder = blocking::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(CONNECT_TIMEOUT.min(self.retry.stall))
+            .timeout(self.retry.stall)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_danger_accept_invalid_certs(!verify);
+        if direct { builder.no_proxy() } else { builder }
+    }
 }
 
 fn no_client(url: &Url, error: &reqwest::Error) -> Error {

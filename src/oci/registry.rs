@@ -1,6 +1,7 @@
 //! One repository on one server: its manifests and blobs, with authorisation done in passing.
 
 use std::sync::OnceLock;
+use std::thread;
 
 use racker_store::Digest;
 
@@ -89,18 +90,25 @@ impl<'a> Repository<'a> {
     pub(crate) fn manifest(&self, reference: &str) -> Result<Raw> {
         let what = format!("{}:{reference}", self.endpoint.repository);
         let path = format!("manifests/{reference}");
-        let response = self
-            .get(&path, &[("accept", ACCEPT)], &what)?
-            .expect(&what)?;
-        let promised = response.header("docker-content-digest").map(str::to_owned);
-        let media_type = response.header("content-type").map(|text| {
-            text.split(';')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase()
-        });
-        let bytes = response.body(&what, MANIFEST_MAX)?;
+        let mut failures = 0;
+        let (bytes, promised, media_type) = loop {
+            let response = self
+                .get(&path, &[("accept", ACCEPT)], &what)?
+                .expect(&what)?;
+            let promised = response.header("docker-content-digest").map(str::to_owned);
+            let media_type = response.header("content-type").map(|text| {
+                let text = text.split(';').next().unwrap_or_default();
+                text.trim().to_ascii_lowercase()
+            });
+            failures += 1;
+            match response.body(&what, MANIFEST_MAX) {
+                Err(error @ Error::Transfer { .. }) => match self.client.retry().wait(failures) {
+                    Some(wait) => thread::sleep(wait),
+                    None => return Err(error),
+                },
+                body => break (body?, promised, media_type),
+            }
+        };
         let digest = sha256(&bytes);
         let promised: Option<Digest> = promised.and_then(|text| text.parse().ok());
         let pinned: Option<Digest> = reference.parse().ok();

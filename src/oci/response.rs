@@ -1,6 +1,7 @@
 //! An answer, and what it means.
 
 use std::io::{self, Read};
+use std::time::{Duration, Instant};
 
 use reqwest::Url;
 use reqwest::blocking;
@@ -16,6 +17,8 @@ pub(crate) struct Response {
     pub(super) inner: blocking::Response,
     /// Whether another origin than the one asked gave this answer.
     pub foreign: bool,
+    /// How long a small body may take.
+    pub(super) patience: Duration,
 }
 
 impl Response {
@@ -52,24 +55,40 @@ impl Response {
         authority(self.inner.url())
     }
 
-    /// Reads the body, which must not exceed `limit`.
+    /// Reads the body, which must not exceed `limit`, in a time that suits something small.
     pub(crate) fn body(self, what: &str, limit: u64) -> Result<Vec<u8>> {
+        let end = Instant::now() + self.patience;
+        let failed = |bytes: &[u8], reason: String| Error::Transfer {
+            what: what.to_owned(),
+            received: bytes.len() as u64,
+            reason,
+        };
+        let promised = self.length();
+        let mut reader = self.inner.take(limit + 1);
         let mut bytes = Vec::new();
-        self.inner
-            .take(limit + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| Error::Transfer {
-                what: what.to_owned(),
-                received: bytes.len() as u64,
-                reason: innermost(&error),
-            })?;
+        let mut buffer = [0; 8192];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => bytes.extend_from_slice(&buffer[..n]),
+                Err(error) => return Err(failed(&bytes, innermost(&error))),
+            }
+            if Instant::now() > end {
+                return Err(failed(&bytes, "it comes too slowly".to_owned()));
+            }
+        }
         if bytes.len() as u64 > limit {
             return Err(Error::TooLarge {
                 what: what.to_owned(),
                 limit,
             });
         }
-        Ok(bytes)
+        match promised {
+            Some(promised) if promised > bytes.len() as u64 => {
+                Err(failed(&bytes, "the connection was closed early".to_owned()))
+            }
+            _ => Ok(bytes),
+        }
     }
 
     /// Itself, if the answer is a body or a part of one.

@@ -13,6 +13,8 @@ pub struct Retry {
     pub ceiling: Duration,
     /// The longest wait that a server may ask for.
     pub patience: Duration,
+    /// How long a server may say nothing, or next to nothing.
+    pub stall: Duration,
 }
 
 impl Default for Retry {
@@ -22,6 +24,7 @@ impl Default for Retry {
             first: Duration::from_millis(250),
             ceiling: Duration::from_secs(8),
             patience: Duration::from_secs(60),
+            stall: Duration::from_secs(30),
         }
     }
 }

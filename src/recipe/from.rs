@@ -263,9 +263,15 @@ fn parse_layout(
         None => (text, None),
     };
     if path.is_empty() || tag == Some("") {
-        let (problem, upper) = (format!("`{transport}:{text}` lacks a"), place.to_uppercase());
-        return Err(Problem::new(format!("{problem} {place} or a tag"))
-            .hint(format!("an OCI layout is written `{transport}:{upper}` or `{transport}:{upper}:TAG`")));
+        let (problem, upper) = (
+            format!("`{transport}:{text}` lacks a"),
+            place.to_uppercase(),
+        );
+        return Err(
+            Problem::new(format!("{problem} {place} or a tag")).hint(format!(
+                "an OCI layout is written `{transport}:{upper}` or `{transport}:{upper}:TAG`"
+            )),
+        );
     }
     Ok((directory.join(path), tag.map(str::to_owned)))
 }
