@@ -625,6 +625,7 @@ fn mirrors_platforms_and_absence() {
         file: Some(file),
         user: None,
         mirrors: Some(format!("docker.io={}/hub", registry.host)),
+        ..Settings::default()
     };
     let registries = Registries::load(&settings).unwrap();
     let options = Options::new(&client, &registries);

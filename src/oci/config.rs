@@ -121,6 +121,13 @@ impl Config {
     }
 }
 
+/// Whether these bytes are an image configuration that would be taken, with any number of layers.
+pub fn check_config(bytes: &[u8]) -> Result<()> {
+    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let layers = document["rootfs"]["diff_ids"].as_array();
+    Config::parse(bytes, layers.map_or(0, Vec::len), "the configuration").map(drop)
+}
+
 /// When a configuration document says its image was made, in Unix seconds. Source: OCI
 /// image-spec, config.md, `created` (RFC 3339).
 pub fn created(document: &Value) -> Option<i64> {

@@ -72,6 +72,11 @@ pub(crate) enum Document {
     Image(Manifest),
 }
 
+/// Whether these bytes are a manifest or an index that would be followed.
+pub fn check_manifest(bytes: &[u8]) -> Result<()> {
+    Raw::new(bytes.to_vec()).parse("the manifest").map(drop)
+}
+
 /// The digest of some bytes.
 pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     Digest::from_bytes(Sha256::digest(bytes).into())

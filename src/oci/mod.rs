@@ -60,7 +60,7 @@ mod upload;
 
 pub use auth::Credentials;
 pub use certificates::Certificates;
-pub use config::created;
+pub use config::{check_config, created};
 pub use decompress::{Compression, Decompress};
 pub use download::Download;
 pub use endpoint::Endpoint;
@@ -70,6 +70,7 @@ pub(crate) use http::innermost;
 pub use keyring::{Kept, Keyring};
 pub use load::{Loadable, load};
 pub use login::check_login;
+pub use manifest::check_manifest;
 pub use options::Options;
 pub use platform::Platform;
 pub use progress::{Progress, Silent};
