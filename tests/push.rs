@@ -381,6 +381,56 @@ fn tokens_are_renewed_and_identities_known() {
     assert!(brief.asked().len() >= 2);
 }
 
+/// What docker says, and as the last line of standard output what was pulled.
+#[test]
+fn pull_speaks_as_docker_does() {
+    let kitchen = kitchen();
+    let racker = &kitchen.racker;
+    let registry = Registry::start();
+    let name = format!("{}/team/box", registry.host);
+    for tag in ["1", "2", "latest"] {
+        racker
+            .run(&["push", "box", &format!("{name}:{tag}")])
+            .success();
+    }
+    let first = racker.run(&["pull", &name]).success();
+    let digest = digest(&name);
+    assert_eq!(
+        first.stderr,
+        format!(
+            "latest: Pulling from team/box\nDigest: {digest}\n\
+             Status: Downloaded newer image for {name}:latest\n"
+        )
+    );
+    assert_eq!(first.text(), format!("{name}:latest\n"));
+    let again = racker.run(&["pull", &name]).success();
+    let again = again.says(&format!("Status: Image is up to date for {name}:latest\n"));
+    assert_eq!(again.text(), first.text());
+    for quiet in ["-q", "--quiet"] {
+        let output = racker.run(&["pull", quiet, &name]).success().silent();
+        assert_eq!(output.text(), first.text());
+    }
+    let pinned = format!("{name}@{digest}");
+    assert_eq!(
+        racker.run(&["pull", &pinned]).success().text(),
+        format!("{pinned}\n")
+    );
+    let all = racker.run(&["pull", "--all-tags", &name]).success();
+    let expected = ["1", "2", "latest"].map(|tag| format!("{name}:{tag}\n"));
+    assert_eq!(all.text(), expected.concat());
+    racker
+        .run(&["pull", "-a", &format!("{name}:1")])
+        .code(2)
+        .says("one is named");
+    let elsewhere = racker
+        .run(&["pull", "--platform=linux/riscv64", &pinned])
+        .code(1);
+    elsewhere
+        .says("has no image for linux/riscv64")
+        .says("available: linux/")
+        .one_message();
+}
+
 #[test]
 fn mistakes_are_named() {
     let kitchen = kitchen();

@@ -74,7 +74,7 @@ pub use manifest::check_manifest;
 pub use options::Options;
 pub use platform::Platform;
 pub use progress::{Progress, Silent};
-pub use pull::{Pulled, Resolved, Status, pull, resolve};
+pub use pull::{Pulled, Resolved, Status, pull, resolve, tags};
 pub use reference::Reference;
 pub use registries::{Registries, Settings};
 pub use retry::Retry;

@@ -81,6 +81,20 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Resu
     })
 }
 
+/// The tags of a reference's repository, at the registry that it names itself.
+pub fn tags(reference: &Reference, options: &Options<'_>) -> Result<Vec<String>> {
+    if options.offline {
+        return Err(Error::Offline(reference.name()));
+    }
+    let mut endpoint = options.registries.home(reference)?;
+    endpoint.insecure |= options.insecure;
+    let credentials = match &options.credentials {
+        Some(given) => Some(given.clone()),
+        None => options.registries.credentials(&endpoint)?,
+    };
+    Repository::new(options.client, endpoint, credentials).tags()
+}
+
 /// Asks the registry what `reference` stands for, without pulling it.
 pub fn resolve(reference: &Reference, options: &Options<'_>) -> Result<Resolved> {
     let (_, manifest, index) = find(reference, options)?;

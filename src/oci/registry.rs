@@ -15,6 +15,9 @@ use super::response::Response;
 use super::retry::Retry;
 use super::transfer::{Open, Transfer};
 
+/// Pages of a list of tags.
+const PAGES: usize = 1000;
+
 /// A repository that can be read, and written if it was opened for that.
 #[derive(Debug)]
 pub(crate) struct Repository<'a> {
@@ -124,6 +127,36 @@ impl<'a> Repository<'a> {
                 media_type,
             }),
         }
+    }
+
+    /// All tags, page by page. Source: OCI distribution-spec, "Listing tags".
+    pub(crate) fn tags(&self) -> Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            #[serde(default)]
+            tags: Option<Vec<String>>,
+        }
+        let what = format!("the tags of {}", self.endpoint.repository);
+        let mut all: Vec<String> = Vec::new();
+        let mut path = "tags/list".to_owned();
+        for _ in 0..PAGES {
+            let answer = self.get(&path, &[("accept", "application/json")], &what)?;
+            let answer = answer.expect(&what)?;
+            let next = answer.next_page();
+            let body = answer.body(&what, MANIFEST_MAX)?;
+            let page: Page =
+                serde_json::from_slice(&body).map_err(|error| Error::refused(&what, error))?;
+            all.extend(page.tags.unwrap_or_default());
+            match next {
+                Some(next) => path = next.to_string(),
+                None => {
+                    all.sort();
+                    all.dedup();
+                    return Ok(all);
+                }
+            }
+        }
+        Err(Error::refused(&what, "there is no end to them"))
     }
 
     /// The bytes of a blob, not yet verified.

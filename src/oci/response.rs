@@ -50,6 +50,14 @@ impl Response {
         self.inner.url().join(location).ok()
     }
 
+    /// Where a list goes on. Source: RFC 8288, `rel="next"`.
+    pub(crate) fn next_page(&self) -> Option<Url> {
+        let link = self.header("link")?;
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let is_next = parameters.contains("rel=\"next\"") || parameters.contains("rel=next");
+        self.inner.url().join(target).ok().filter(|_| is_next)
+    }
+
     /// Host and port that gave this answer.
     pub(crate) fn host(&self) -> String {
         authority(self.inner.url())

@@ -51,6 +51,13 @@ impl Ui {
         }
     }
 
+    /// The same terminal, with errors alone.
+    #[must_use]
+    pub fn quieter(mut self) -> Self {
+        self.verbosity = Verbosity::Quiet;
+        self
+    }
+
     /// Whether messages may have colours.
     pub fn color(&self) -> bool {
         self.color
