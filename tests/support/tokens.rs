@@ -78,7 +78,7 @@ impl Tokens {
                 break;
             };
             match name.to_ascii_lowercase().as_str() {
-                "authorization" => basic = value.trim_start_matches("Basic ").to_owned(),
+                "authorization" => value.trim_start_matches("Basic ").clone_into(&mut basic),
                 "content-length" => length = value.parse().ok()?,
                 _ => {}
             }

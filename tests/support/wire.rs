@@ -95,10 +95,12 @@ impl Answer {
             stream.write_all(bytes).ok()?;
             sent.fetch_add(bytes.len(), Ordering::SeqCst);
         }
-        while self.endless {
+        if self.endless {
             let (pause, bytes) = self.parts.last()?;
-            thread::sleep(*pause);
-            stream.write_all(bytes).ok()?;
+            loop {
+                thread::sleep(*pause);
+                stream.write_all(bytes).ok()?;
+            }
         }
         if self.reset {
             // Unread input makes the kernel reset.

@@ -109,7 +109,7 @@ impl Original {
 
 /// How bytes of this kind are had again, if they can be.
 fn encoding(media_type: &str, ours: Option<&str>) -> Option<Encoding> {
-    if media_type.ends_with(".tar") {
+    if let Some((_, "tar")) = media_type.rsplit_once('.') {
         return Some(Encoding::None);
     }
     let all = [Encoding::Gzip, Encoding::Zstd];
