@@ -1,13 +1,16 @@
 //! `racker save` into archives, `load` and `import`, and what other tools make of them.
 
+#[path = "support/registry.rs"]
+#[allow(dead_code, reason = "another test uses the rest of it")]
+mod registry;
 mod support;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use registry::{layout, tool};
 use support::podman::Podman;
-use support::registry::{layout, tool};
 use support::{Kitchen, Racker, execute};
 
 const BOX: &str = "
@@ -152,7 +155,7 @@ fn oci_archives_go_round() {
     let copy = format!("oci:{}:x", kitchen.path("copied").display());
     let source = format!("oci-archive:{}", kitchen.path("gzip.tar").display());
     tool("skopeo", &["copy", "--quiet", &source, &copy]);
-    let root = support::registry::unpack(&copy, &kitchen.path("bundle"));
+    let root = registry::unpack(&copy, &kitchen.path("bundle"));
     assert_eq!(fs::read_to_string(root.join("data/two")).unwrap(), "two\n");
 }
 

@@ -67,7 +67,7 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], numbers: &mut Numbers) {
     }
 }
 
-fn run(name: &str, attempt: fn(&[u8]), mend: fn(&mut Vec<u8>)) {
+fn run(name: &str, attempt: fn(&[u8]), mend: fn(&mut [u8])) {
     let corpus = corpus(name);
     assert!(corpus.len() >= 5, "{name} has too small a corpus");
     for bytes in &corpus {
@@ -91,7 +91,7 @@ fn run(name: &str, attempt: fn(&[u8]), mend: fn(&mut Vec<u8>)) {
 }
 
 /// Makes the checksums of an archive right again, so that what comes after them is looked at.
-fn checksums(bytes: &mut Vec<u8>) {
+fn checksums(bytes: &mut [u8]) {
     for block in bytes.chunks_exact_mut(512) {
         if block[257..262] == *b"ustar" {
             block[148..156].fill(b' ');

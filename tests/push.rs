@@ -1,5 +1,8 @@
 //! `racker push`, `tag`, `login` and `logout` against Debian's `docker-registry`.
 
+#[path = "support/registry.rs"]
+#[allow(dead_code, reason = "another test uses the rest of it")]
+mod registry;
 mod support;
 
 use std::fs;
@@ -7,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use racker_store::{Access, Store};
-use support::registry::{Extra, Registry, layout, tool};
+use registry::{Extra, Registry, layout, tool};
 use support::{Kitchen, Output, Racker, execute, tls, tokens::Tokens};
 
 /// A layer that goes in pieces, one that goes in one request, and none.
@@ -118,7 +121,7 @@ fn what_is_pushed_comes_back_the_same() {
         "skopeo",
         &["copy", "--quiet", "--src-tls-verify=false", &source, &copy],
     );
-    let root = support::registry::unpack(&copy, &kitchen.path("bundle"));
+    let root = registry::unpack(&copy, &kitchen.path("bundle"));
     assert_eq!(fs::read_to_string(root.join("small")).unwrap(), "small\n");
     assert_eq!(fs::metadata(root.join("big")).unwrap().len(), 20_000_000);
 }
@@ -292,6 +295,14 @@ fn certificates_and_passwords() {
         .says("no registry");
 }
 
+/// A registry that wants these tokens.
+fn guarded(tokens: &Tokens) -> Extra {
+    Extra {
+        http: String::new(),
+        top: tokens.configuration(),
+    }
+}
+
 #[test]
 fn tokens_are_renewed_and_identities_known() {
     let kitchen = kitchen();
@@ -300,7 +311,7 @@ fn tokens_are_renewed_and_identities_known() {
     fs::create_dir(&directory).unwrap();
     tls::certificates(&directory);
     let tokens = Tokens::serve(&directory, 60);
-    let registry = Registry::start_with(&tokens.registry());
+    let registry = Registry::start_with(&guarded(&tokens));
     let host = &registry.host;
     let name = format!("{host}/team/box");
     racker
@@ -362,7 +373,7 @@ fn tokens_are_renewed_and_identities_known() {
     racker.run(&["pull", &name]).code(1).says("refuses access");
     // Tokens that end before the push does.
     let brief = Tokens::serve(&directory, 1);
-    let registry = Registry::start_with(&brief.registry());
+    let registry = Registry::start_with(&guarded(&brief));
     let slow = format!("{}/box", registry.host);
     fs::write(
         &auth,

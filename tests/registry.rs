@@ -18,6 +18,7 @@ use racker_store::{Access, Content, Digest, Image, NodeRef, Store};
 use sha2::Digest as _;
 
 #[path = "support/registry.rs"]
+#[allow(dead_code, reason = "another test uses the rest of it")]
 mod support;
 
 use support::{Registry, layout, tool, unpack};

@@ -9,7 +9,6 @@
 pub(crate) mod deb;
 pub(crate) mod files;
 pub(crate) mod podman;
-pub(crate) mod registry;
 pub(crate) mod tls;
 pub(crate) mod tokens;
 

@@ -1,7 +1,5 @@
 //! Debian's `docker-registry` on loopback, and the tools that fill it.
 
-#![allow(dead_code, reason = "each test binary uses its part of it")]
-
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 
-use super::{execute, registry, tool};
+use super::{execute, tool};
 
 /// The server; it ends with the test's process.
 #[derive(Clone)]
@@ -48,16 +48,14 @@ impl Tokens {
         tokens
     }
 
-    /// What a registry needs to send its clients here.
-    pub(crate) fn registry(&self) -> registry::Extra {
-        registry::Extra {
-            http: String::new(),
-            top: format!(
-                "auth:\n  token: {{realm: \"{}\", service: test, issuer: tests, rootcertbundle: {}}}\n",
-                self.url,
-                self.directory.join("server.crt").display()
-            ),
-        }
+    /// What a registry's configuration needs to send its clients here.
+    pub(crate) fn configuration(&self) -> String {
+        let certificate = self.directory.join("server.crt");
+        let (url, certificate) = (&self.url, certificate.display());
+        format!(
+            "auth:\n  token: {{realm: \"{url}\", service: test, issuer: tests, \
+             rootcertbundle: {certificate}}}\n"
+        )
     }
 
     /// The requests so far: path and body.
