@@ -41,6 +41,7 @@ const DIRECTORIES: &[&str] = &[
     "trees",
     "layers",
     "blobs/sha256",
+    "packed",
     "partial",
     "metadata",
     "realisations",

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::document::{self, Document};
 use super::encode::Encoding;
 use super::original::Original;
-use super::pack::pack;
+use super::pack;
 use super::sink::Sink;
 use crate::oci::Progress;
 use crate::oci::error::Result;
@@ -73,10 +73,17 @@ fn anew(
     let layers: Vec<&ImageLayer> = image.layers.iter().filter(|layer| !layer.empty).collect();
     let packed = each(layers.len(), PARALLEL, |index| {
         let item = item(layers[index]);
+        if let Some(known) = pack::known(store, layers[index], encoding)
+            && sink.has(&known.blob)?
+        {
+            progress.present(&item);
+            return Ok(Some(known));
+        }
         progress.started(&item, None);
         let mut packed = None;
         sink.put(&item, &mut |out| {
-            let done = pack(store, layers[index], encoding, out)?;
+            let done = pack::pack(store, layers[index], encoding, out)?;
+            pack::note(store, layers[index], encoding, &done);
             packed = Some(done);
             Ok(done.blob)
         })?;
