@@ -295,6 +295,54 @@ fn certificates_and_passwords() {
         .says("no registry");
 }
 
+/// A registry that lets nobody in who shows no certificate.
+#[test]
+fn certificates_of_ones_own() {
+    let kitchen = kitchen();
+    let racker = away(&kitchen);
+    let directory = kitchen.path("tls");
+    fs::create_dir(&directory).unwrap();
+    tls::certificates(&directory);
+    let file = |name: &str| directory.join(name).display().to_string();
+    let registry = Registry::start_with(&Extra {
+        http: format!(
+            "  tls: {{certificate: {}, key: {}, clientcas: [{}]}}\n",
+            file("server.crt"),
+            file("server.key"),
+            file("ca.crt")
+        ),
+        top: String::new(),
+    });
+    let host = &registry.host;
+    let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
+    fs::create_dir_all(&trusted).unwrap();
+    fs::copy(directory.join("ca.crt"), trusted.join("ca.crt")).unwrap();
+    let name = format!("{host}/box");
+    racker
+        .run(&["push", "box", &name])
+        .code(1)
+        .says("BadCertificate")
+        .one_message();
+    fs::copy(directory.join("client.cert"), trusted.join("me.cert")).unwrap();
+    racker
+        .run(&["push", "box", &name])
+        .code(1)
+        .says("me.key")
+        .one_message();
+    fs::copy(directory.join("client.key"), trusted.join("me.key")).unwrap();
+    racker.run(&["push", "box", &name]).success();
+    fs::write(
+        trusted.join("ca.crt"),
+        "-----BEGIN CERTIFICATE-----\nAAAA\n",
+    )
+    .unwrap();
+    racker
+        .run(&["pull", &name])
+        .code(1)
+        .says("ca.crt")
+        .one_message();
+}
+
 /// A registry that wants these tokens.
 fn guarded(tokens: &Tokens) -> Extra {
     Extra {
@@ -514,5 +562,33 @@ fn what_others_push_is_pulled() {
             .success();
         assert_eq!(run.text(), "hello\n");
     }
+    // With a table of contents behind the data.
+    let built = format!("{}/built:oci", registry.host);
+    let elsewhere = Registry::start();
+    let chunked = format!("{}/chunked:1", elsewhere.host);
+    let archive = kitchen.path("built.tar").display().to_string();
+    podman.run(&["save", "--quiet", "--output", &archive, &built]);
+    let source = format!("docker-archive:{archive}");
+    let target = format!("docker://{chunked}");
+    let tls = "--dest-tls-verify=false";
+    let format = "--dest-compress-format=zstd:chunked";
+    tool(
+        "skopeo",
+        &[
+            "copy",
+            "--quiet",
+            tls,
+            format,
+            "--format=oci",
+            &source,
+            &target,
+        ],
+    );
+    assert!(manifest(&chunked).to_string().contains("zstd-chunked"));
+    kitchen.racker.run(&["pull", &chunked]).success();
+    assert_eq!(
+        tree(&kitchen.racker, &chunked),
+        tree(&kitchen.racker, &built)
+    );
     kitchen.racker.verify();
 }

@@ -180,7 +180,10 @@ impl Client {
                 return Ok(client.clone());
             }
             let builder = certificates.install(self.builder(verify, local))?;
-            let client = builder.build().map_err(|error| no_client(url, &error))?;
+            let client = builder.build().map_err(|error| Error::Configuration {
+                origin: certificates.directory().display().to_string(),
+                reason: innermost(&error),
+            })?;
             own.insert(key, client.clone());
             return Ok(client);
         }
@@ -249,8 +252,7 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     });
-    let lasting =
-        refused || reason.contains("certificate") || reason.contains("InvalidContentType");
+    let lasting = refused || about_certificates(&reason) || reason.contains("InvalidContentType");
     (
         Error::Unreachable {
             host: authority(url),
@@ -258,6 +260,11 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
         },
         !lasting && !error.is_builder(),
     )
+}
+
+/// Whether a reason is that a certificate is missing or is not taken, on either side.
+pub(super) fn about_certificates(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("certificate")
 }
 
 fn chain<'a>(

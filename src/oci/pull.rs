@@ -57,7 +57,8 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Resu
         });
     }
     let (repository, manifest, _) = find(reference, options)?;
-    if let Some(image) = present.filter(|image| image.digest == Some(manifest.digest)) {
+    let same = |image: &Image| image.digest == Some(manifest.digest) && suits(image, options);
+    if let Some(image) = present.filter(same) {
         return Ok(Pulled {
             image,
             status: Status::UpToDate,

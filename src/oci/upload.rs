@@ -251,7 +251,7 @@ fn refuses_pieces(error: &Error) -> bool {
 fn may_pass(error: &Error) -> bool {
     match error {
         Error::Status { status, .. } => super::retry::Retry::is_transient(*status),
-        Error::Unreachable { reason, .. } => !reason.contains("certificate"),
+        Error::Unreachable { reason, .. } => !super::http::about_certificates(reason),
         Error::RateLimited { .. } | Error::Transfer { .. } => true,
         _ => false,
     }

@@ -5,6 +5,7 @@
 
 mod killed;
 mod picture;
+mod proxy;
 mod pull;
 mod push;
 #[path = "../support/wire.rs"]

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{execute, tool};
 
-/// Makes `ca.crt`, `server.crt` and `server.key` in a directory.
+/// Makes `ca.crt`, `server.crt`, `server.key`, `client.cert` and `client.key` in a directory.
 pub(crate) fn certificates(directory: &Path) {
     let openssl = tool("openssl", "openssl");
     let run = |arguments: &str| {
@@ -24,5 +24,10 @@ pub(crate) fn certificates(directory: &Path) {
     run(
         "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
          -extfile leaf.cnf -out server.crt",
+    );
+    run("req -newkey rsa:2048 -nodes -subj /CN=client -keyout client.key -out client.csr");
+    run(
+        "x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
+         -extfile leaf.cnf -out client.cert",
     );
 }
