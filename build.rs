@@ -1,11 +1,11 @@
-//! Compiles the container's own pid 1 (`src/sys/init/main.rs`) as a static program, which the
+//! Compiles the container's own pid 1 (`src/sys/init`) as a static program, which the
 //! racker binary then carries inside.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/sys/init/main.rs");
+    println!("cargo::rerun-if-changed=src/sys/init");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let rustc = std::env::var_os("RUSTC").expect("cargo sets RUSTC");
     let target = std::env::var("TARGET").expect("cargo sets TARGET");

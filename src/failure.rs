@@ -134,6 +134,17 @@ impl From<crate::container::Error> for Failure {
     }
 }
 
+impl From<crate::lifecycle::Error> for Failure {
+    fn from(error: crate::lifecycle::Error) -> Self {
+        let hints = error.hints();
+        let code = match crate::lifecycle::exit_code(&error) {
+            RUN_FAILED => FAILED,
+            code => code,
+        };
+        Self::from_error(code, &error, hints)
+    }
+}
+
 impl From<crate::oci::Error> for Failure {
     fn from(error: crate::oci::Error) -> Self {
         let code = if error.is_digest_mismatch() {

@@ -41,7 +41,7 @@ fn candidates(name: &str) -> Vec<String> {
 
 /// The full name of an image that is to be called `name`: a bare one is of this machine, as baked
 /// images are.
-pub fn new_name(name: &str) -> Result<String, Failure> {
+pub fn full_name(name: &str) -> Result<String, Failure> {
     let wrong =
         |reason: &str| Failure::new(USAGE, format!("no name for an image: {name}: {reason}"));
     let full = if name.contains('/') {
@@ -121,12 +121,12 @@ mod tests {
 
     #[test]
     fn new_names_are_of_this_machine() {
-        assert_eq!(new_name("web").unwrap(), "localhost/web:latest");
-        assert_eq!(new_name("web:1").unwrap(), "localhost/web:1");
-        assert_eq!(new_name("a.b/c:1").unwrap(), "a.b/c:1");
-        assert_eq!(new_name("team/web").unwrap(), "docker.io/team/web:latest");
+        assert_eq!(full_name("web").unwrap(), "localhost/web:latest");
+        assert_eq!(full_name("web:1").unwrap(), "localhost/web:1");
+        assert_eq!(full_name("a.b/c:1").unwrap(), "a.b/c:1");
+        assert_eq!(full_name("team/web").unwrap(), "docker.io/team/web:latest");
         for bad in ["", "Web", "web@sha256:1", "a b"] {
-            assert!(new_name(bad).is_err(), "{bad}");
+            assert!(full_name(bad).is_err(), "{bad}");
         }
     }
 

@@ -22,6 +22,7 @@ pub mod compare;
 pub mod container;
 pub mod failure;
 pub mod image;
+pub mod lifecycle;
 pub mod installed;
 pub mod oci;
 pub mod package;

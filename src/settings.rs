@@ -226,13 +226,8 @@ fn parse_mirrors(text: &str) -> Result<Vec<(String, String)>, Failure> {
 }
 
 fn parse_method(text: &str) -> Result<Method, Failure> {
-    match text {
-        "auto" => Ok(Method::Auto),
-        "erofs" => Ok(Method::Erofs),
-        "checkout" => Ok(Method::Checkout),
-        other => Err(
-            Failure::new(USAGE, format!("no such way to mount a tree: {other:?}"))
-                .hint("auto, erofs or checkout"),
-        ),
-    }
+    Method::of(text).ok_or_else(|| {
+        Failure::new(USAGE, format!("no such way to mount a tree: {text:?}"))
+            .hint("auto, erofs or checkout")
+    })
 }

@@ -7,17 +7,18 @@ use super::Context;
 use crate::compare::{FileChange, PackageChange, Side, Totals, compare};
 use crate::failure::{DIFFERENT, Failure};
 use crate::installed::Installed;
+use crate::lifecycle::{Yard, changes};
 use crate::subject::{self, Subject};
 use crate::ui::{Table, file_line, package_row, total_line};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Image, tree id, or step as `plan` names it
+    /// Image, tree id, or step as `plan` names it; a container where it stands alone
     #[arg(value_name = "A")]
     before: String,
     /// What to compare it with
     #[arg(value_name = "B")]
-    after: String,
+    after: Option<String>,
     /// Show packages alone
     #[arg(long, conflicts_with = "files")]
     packages: bool,
@@ -51,10 +52,22 @@ struct Document {
     totals: Totals,
 }
 
+/// What a container changed, as docker shows it.
+fn of_container(context: &Context, store: &Store, name: &str) -> Result<u8, Failure> {
+    let kept = Yard::of(store).find(name)?;
+    for (kind, path) in changes::changes(store, &kept)? {
+        context.ui.data(format!("{} {path}", kind.letter()))?;
+    }
+    Ok(0)
+}
+
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let store = context.store()?;
+    let Some(after) = &args.after else {
+        return of_container(context, &store, &args.before);
+    };
     let before = subject::find(&store, &args.before)?;
-    let after = subject::find(&store, &args.after)?;
+    let after = subject::find(&store, after)?;
     let trees = (store.tree(before.tree)?, store.tree(after.tree)?);
     let installed = (
         installed(context, &store, &trees.0, &before, args.packages)?,

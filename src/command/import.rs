@@ -24,7 +24,7 @@ pub(super) struct Args {
 const UNNAMED: &str = "localhost/import:unnamed";
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let name = args.name.as_deref().map(image::new_name).transpose()?;
+    let name = args.name.as_deref().map(image::full_name).transpose()?;
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {
         let mut options = shop.oci_options();

@@ -2,9 +2,11 @@
 //!
 //! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
 
+mod asked;
 mod bake;
 mod bake_report;
 mod destination;
+mod create;
 mod diff;
 mod doctor;
 mod history;
@@ -28,6 +30,28 @@ mod run;
 mod save;
 mod sbom;
 mod tag;
+mod attach;
+mod each;
+mod exec;
+mod kill;
+mod logs;
+mod pause;
+mod port;
+mod ps;
+mod rename;
+mod restart;
+mod rm;
+mod start;
+mod stop;
+mod top;
+mod wait;
+mod commit;
+mod cp;
+mod events;
+mod network;
+mod prune;
+mod stats;
+mod volume;
 mod version;
 mod why;
 
@@ -107,8 +131,54 @@ enum Verb {
     Logout(logout::Args),
     /// Give an image a further name
     Tag(tag::Args),
+    /// Make a container without starting it
+    Create(Box<create::Args>),
     /// Run a command in a snapshot of an image
     Run(Box<run::Args>),
+    /// List containers
+    Ps(ps::Args),
+    /// Run a command in a container that runs
+    Exec(exec::Args),
+    /// Show what a container wrote
+    Logs(logs::Args),
+    /// Have containers end
+    Stop(stop::Args),
+    /// Kill containers, or send them a signal
+    Kill(kill::Args),
+    /// Remove containers
+    Rm(rm::Args),
+    /// Wait for the end of containers and print their exit codes
+    Wait(wait::Args),
+    /// Start containers that do not run
+    Start(start::Args),
+    /// Stop containers and start them again
+    Restart(restart::Args),
+    /// Freeze all processes of containers
+    Pause(pause::Args),
+    /// Let frozen containers go on
+    Unpause(pause::Args),
+    /// Show a container that runs in the background
+    Attach(attach::Args),
+    /// Show the processes of a container
+    Top(top::Args),
+    /// Show the published ports of a container
+    Port(port::Args),
+    /// Give a container another name
+    Rename(rename::Args),
+    /// Copy files into or out of a container
+    Cp(cp::Args),
+    /// Make an image of what a container changed
+    Commit(commit::Args),
+    /// Show what containers take of the machine
+    Stats(stats::Args),
+    /// Show what happens to containers
+    Events(events::Args),
+    /// Remove containers that ended
+    Prune(prune::Args),
+    /// Make, list and remove networks
+    Network(network::Args),
+    /// Make, list and remove volumes
+    Volume(volume::Args),
     /// Boot images with packages in them and check that they work
     Pkgprobe(Box<pkgprobe::Args>),
     /// Write images into an archive or an OCI layout, the same bytes everywhere
@@ -143,16 +213,33 @@ struct Context {
     start: std::time::Instant,
 }
 
+/// Docker's groups of verbs: `container ps` is `ps`, `image ls` is `images`, and so on.
+fn groups(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let word = |place: usize| words.get(place).and_then(|it| it.to_str()).unwrap_or_default();
+    let verb = match (word(1), word(2)) {
+        ("container", "ls" | "list") => "ps",
+        ("image", "ls" | "list") => "images",
+        ("image", "rm" | "remove") => "rmi",
+        ("system", "prune") => "prune",
+        ("system", "events") => "events",
+        ("container" | "image", other) if !other.starts_with('-') && !other.is_empty() => other,
+        _ => return words,
+    };
+    let verb = verb.into();
+    words.splice(1..3, [verb]);
+    words
+}
+
 /// Parses the command line and does what it says; racker's exit code.
 pub fn main() -> u8 {
     if postroj::is_called() {
         return postroj::main();
     }
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(groups(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
-            let run = std::env::args_os().any(|argument| argument == "run");
+            let run = std::env::args_os().any(|it| it == "run" || it == "create" || it == "exec");
             return match error.use_stderr() {
                 false => 0,
                 true if run => RUN_FAILED,
@@ -160,7 +247,8 @@ pub fn main() -> u8 {
             };
         }
     };
-    let own_code = matches!(cli.verb, Verb::Run(_)).then_some(RUN_FAILED);
+    let own_code =
+        matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
     perform(cli.global, own_code, |context| match cli.verb {
         Verb::Bake(args) => bake::run(context, args),
         Verb::Plan(args) => plan::run(context, args),
@@ -174,7 +262,30 @@ pub fn main() -> u8 {
         Verb::Login(args) => login::run(context, args),
         Verb::Logout(args) => logout::run(context, args),
         Verb::Tag(args) => tag::run(context, args),
+        Verb::Create(args) => create::run(context, *args),
         Verb::Run(args) => run::run(context, *args),
+        Verb::Ps(args) => ps::run(context, &args),
+        Verb::Exec(args) => exec::run(context, args),
+        Verb::Logs(args) => logs::run(context, &args),
+        Verb::Stop(args) => stop::run(context, &args),
+        Verb::Kill(args) => kill::run(context, &args),
+        Verb::Rm(args) => rm::run(context, &args),
+        Verb::Wait(args) => wait::run(context, &args),
+        Verb::Start(args) => start::run(context, &args),
+        Verb::Restart(args) => restart::run(context, &args),
+        Verb::Pause(args) => pause::pause(context, &args),
+        Verb::Unpause(args) => pause::unpause(context, &args),
+        Verb::Attach(args) => attach::run(context, &args),
+        Verb::Top(args) => top::run(context, &args),
+        Verb::Port(args) => port::run(context, &args),
+        Verb::Rename(args) => rename::run(context, &args),
+        Verb::Cp(args) => cp::run(context, &args),
+        Verb::Commit(args) => commit::run(context, &args),
+        Verb::Stats(args) => stats::run(context, &args),
+        Verb::Events(args) => events::run(context, &args),
+        Verb::Prune(args) => prune::run(context, &args),
+        Verb::Network(args) => network::run(context, &args),
+        Verb::Volume(args) => volume::run(context, &args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
         Verb::Save(args) => save::run(context, &args),
         Verb::Images(args) => images::run(context, args),

@@ -3,20 +3,24 @@
 //! Nothing waits for the whole boot. The unit is asked for as soon as the guest's PID 1 listens;
 //! systemd itself starts it once `basic.target` is reached, while the rest boots on.
 
-use std::io::{self, Read, Seek};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Instant;
+
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use zbus::{Fd, Variant};
 
 use super::boot::Purpose;
-use super::bus::{Bus, Properties, UNIT, UnitEnd};
+use super::bus::{Properties, UNIT, UnitEnd};
 use super::direct::Options;
 use super::nspawn::{self, INIT};
 use super::root::{Found, Init};
-use super::terminal::{Raw, Terminal};
+use super::terminal::{Screen, Shown};
 use super::users::User;
-use super::{Console, Error, Exit, Guest, Process, Snapshot, relay};
+use super::{Console, Error, Exit, Guest, Process, Root, Snapshot, relay, signals};
 
 /// The first version with `Type=exec`.
 const TYPE_EXEC: u32 = 240;
@@ -32,38 +36,94 @@ pub fn run(
     console: Console,
     options: &Options<'_>,
 ) -> Result<Exit, Error> {
-    let command = find(snapshot, process)?;
-    let through_init = !known(snapshot, &process.user)?;
+    let command = find(&snapshot.root()?, process)?;
+    let through_init = !known(&snapshot.root()?, &process.user);
     let mut guest = Guest::boot(snapshot, options, Purpose::Command, through_init)?;
+    if options.after_boot {
+        guest.booted()?;
+        (options.phase)("boot is over");
+    }
     let properties = if through_init {
         properties(INIT, init, &behind_init(process))
     } else {
         properties(&command, init, process)
     };
+    let ids = snapshot.slot().ids();
     let end = match console {
-        Console::Terminal => {
-            let owner = snapshot.slot().ids().base + process.user.uid;
-            in_terminal(&mut guest.bus, guest.leader, owner, properties)?
+        Console::Terminal(screen) => {
+            let owner = ids.base + process.user.uid.min(ids.count - 1);
+            let shown = screen.show(guest.leader, owner)?;
+            let end = guest.bus.run(
+                UNIT,
+                on_terminal(properties, &shown),
+                None,
+                options.started,
+            )?;
+            snapshot.slot().kill()?;
+            shown.finish();
+            end
         }
-        Console::Pipes { stdin } => {
-            let connected = relay::own_streams(&process.user, snapshot.slot().ids(), stdin);
-            with_pipes(&mut guest.bus, snapshot, connected, properties)?
-        }
-        Console::Log(file) => {
-            let connected = relay::log(&process.user, snapshot.slot().ids(), file);
-            with_pipes(&mut guest.bus, snapshot, connected, properties)?
+        Console::Streams(streams) => {
+            let (ends, relay) =
+                relay::streams(&process.user, ids, streams).map_err(Error::io("make pipes"))?;
+            let end = guest.bus.run(
+                UNIT,
+                on_pipes(properties, ends),
+                None,
+                options.started,
+            )?;
+            // What the command left running holds the pipes; it ends with the command, as in docker.
+            snapshot.slot().kill()?;
+            relay.finish();
+            end
         }
     };
     (options.phase)("command ended");
     match end {
         UnitEnd::Exited(exit) => Ok(exit),
         // 203 is systemd's code for a failed execve, of an existing file as `find` made sure.
-        UnitEnd::NotStarted(203) => Err(Error::CommandDenied(process.argv[0].clone())),
+        UnitEnd::NotStarted(203) => Err(denied(&process.argv[0])),
         UnitEnd::NotStarted(status) => Err(Error::Bus(format!(
             "systemd could not start it (status {status}, systemd.exec(5))"
         ))),
         UnitEnd::GuestEnded | UnitEnd::TimedOut => Ok(Exit(137)),
     }
+}
+
+/// Boots the snapshot and waits until it is shut down; the exit code is its init's. What it writes
+/// to its console is shown.
+pub fn run_alone(
+    snapshot: &Snapshot,
+    console: Console,
+    options: &Options<'_>,
+) -> Result<Exit, Error> {
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).map_err(Error::io("make a pipe"))?;
+    let mut sink: Box<dyn Write + Send> = match console {
+        Console::Streams(streams) => streams.out,
+        Console::Terminal(Screen::Remote { out, .. }) => out,
+        Console::Terminal(Screen::Own(_)) => Box::new(io::stdout()),
+    };
+    let thread = std::thread::spawn(move || io::copy(&mut File::from(reader), &mut sink));
+    let mut options = options.clone();
+    options.console = Some(Arc::new(writer));
+    options.forward_signals = false;
+    let caught = signals::catch().map_err(Error::io("take signals"))?;
+    let mut guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
+    let leader = guest.leader;
+    signals::forward(
+        caught,
+        move |_| drop(super::inside::shut_down(leader)),
+        super::guest::killer(snapshot),
+    );
+    if options.after_boot {
+        guest.booted()?;
+    }
+    (options.started)();
+    let code = guest.wait()?;
+    snapshot.slot().kill()?;
+    drop(options);
+    let _ = thread.join();
+    Ok(Exit(u8::try_from(code).unwrap_or(255)))
 }
 
 /// What a command of root's in a running guest wrote and how it ended.
@@ -88,8 +148,8 @@ impl Guest<'_> {
         process: &Process,
         deadline: Instant,
     ) -> Result<Captured, Error> {
-        let command = find(self.snapshot, process)?;
         let root = self.snapshot.root()?;
+        let command = find(&root, process)?;
         let Some(init) = root.init() else {
             return Err(Error::Bus("the image has no systemd any more".into()));
         };
@@ -106,14 +166,14 @@ impl Guest<'_> {
                 .map_err(Error::io("duplicate a descriptor"))?;
             properties.push((name.into(), Variant::Fd(Fd::from(OwnedFd::from(end)))));
         }
-        let end = self.bus.run(unit, properties, Some(deadline))?;
+        let end = self.bus.run(unit, properties, Some(deadline), &|| ())?;
         let mut output = Vec::new();
         file.rewind()
             .and_then(|()| file.take(CAPTURED).read_to_end(&mut output))
             .map_err(Error::io("read the output"))?;
         let exit = match end {
             UnitEnd::Exited(exit) => Some(exit),
-            UnitEnd::NotStarted(_) => return Err(Error::CommandDenied(process.argv[0].clone())),
+            UnitEnd::NotStarted(_) => return Err(denied(&process.argv[0])),
             UnitEnd::GuestEnded => Some(Exit(137)),
             UnitEnd::TimedOut => None,
         };
@@ -121,32 +181,38 @@ impl Guest<'_> {
     }
 }
 
-fn find(snapshot: &Snapshot, process: &Process) -> Result<String, Error> {
+/// Where the command's program is in a root.
+pub(super) fn find(root: &Root, process: &Process) -> Result<String, Error> {
     let name = &process.argv[0];
     let search = process.variable("PATH").unwrap_or(super::process::PATH);
-    match snapshot
-        .root()?
-        .find_command(name, search, &process.directory)
-    {
+    match root.find_command(name, search, &process.directory) {
         Found::At(path) => Ok(path),
-        Found::NotExecutable => Err(Error::CommandDenied(name.clone())),
-        Found::Missing => Err(Error::CommandNotFound(name.clone())),
+        Found::NotExecutable => Err(denied(name)),
+        Found::Missing if name.contains('/') => Err(Error::CommandNotFound(format!(
+            "exec: {name:?}: no such file or directory"
+        ))),
+        Found::Missing => Err(Error::CommandNotFound(format!(
+            "exec: {name:?}: executable file not found in $PATH"
+        ))),
     }
 }
 
+fn denied(name: &str) -> Error {
+    Error::CommandDenied(format!("exec: {name:?}: permission denied"))
+}
+
 /// Whether the image's files name the user and the group. systemd takes no others.
-fn known(snapshot: &Snapshot, user: &User) -> Result<bool, Error> {
-    let root = snapshot.root()?;
+pub(super) fn known(root: &Root, user: &User) -> bool {
     let has = |path: &str, id: u32| {
         let text = root.read(path).unwrap_or_default();
         let id = id.to_string();
         id == "0" || text.lines().any(|line| line.split(':').nth(2) == Some(&id))
     };
-    Ok(has("/etc/passwd", user.uid) && has("/etc/group", user.gid))
+    has("/etc/passwd", user.uid) && has("/etc/group", user.gid)
 }
 
 /// The command started by racker's own pid 1, which takes any user.
-fn behind_init(process: &Process) -> Process {
+pub(super) fn behind_init(process: &Process) -> Process {
     let mut behind = process.clone();
     let mut argv = nspawn::init_arguments(process);
     argv.extend(process.argv.iter().cloned());
@@ -157,7 +223,7 @@ fn behind_init(process: &Process) -> Process {
 }
 
 /// The command as properties of a transient unit, all but its streams.
-fn properties(command: &str, init: &Init, process: &Process) -> Properties {
+pub(super) fn properties(command: &str, init: &Init, process: &Process) -> Properties {
     // systemd would replace `$NAME` in arguments; `$$` stands for one `$`.
     let argv: Vec<String> = process.argv.iter().map(|a| a.replace('$', "$$")).collect();
     let environment: Vec<String> = process
@@ -184,6 +250,13 @@ fn properties(command: &str, init: &Init, process: &Process) -> Properties {
             vec![(command.to_owned(), argv, false)].into(),
         ),
     ];
+    if let Some(set) = process.capabilities {
+        all.push(("CapabilityBoundingSet".into(), set.into()));
+    }
+    for (name, soft, hard) in &process.limits {
+        all.push((format!("Limit{name}"), (*hard).into()));
+        all.push((format!("Limit{name}Soft"), (*soft).into()));
+    }
     if process.user.uid != 0 || process.user.gid != 0 {
         all.push(("User".into(), process.user.uid.to_string().into()));
         all.push(("Group".into(), process.user.gid.to_string().into()));
@@ -198,13 +271,7 @@ fn properties(command: &str, init: &Init, process: &Process) -> Properties {
     all
 }
 
-fn with_pipes(
-    bus: &mut Bus,
-    snapshot: &Snapshot,
-    connected: io::Result<(relay::Ends, relay::Relay)>,
-    mut properties: Properties,
-) -> Result<UnitEnd, Error> {
-    let (ends, relay) = connected.map_err(Error::io("make pipes"))?;
+pub(super) fn on_pipes(mut properties: Properties, ends: relay::Ends) -> Properties {
     for (name, end) in [
         ("StandardInputFileDescriptor", ends.stdin),
         ("StandardOutputFileDescriptor", ends.stdout),
@@ -212,30 +279,13 @@ fn with_pipes(
     ] {
         properties.push((name.into(), Variant::Fd(Fd::from(end))));
     }
-    let end = bus.run(UNIT, properties, None)?;
-    // What the command left running holds the pipes; it ends with the command, as in docker.
-    snapshot.slot().kill()?;
-    relay.finish();
-    Ok(end)
+    properties
 }
 
-fn in_terminal(
-    bus: &mut Bus,
-    leader: u32,
-    owner: u32,
-    mut properties: Properties,
-) -> Result<UnitEnd, Error> {
-    let terminal =
-        Terminal::open(leader, owner).map_err(Error::io("open a terminal in the container"))?;
+pub(super) fn on_terminal(mut properties: Properties, shown: &Shown) -> Properties {
     for stream in ["StandardInput", "StandardOutput", "StandardError"] {
         properties.push((stream.into(), "tty".into()));
     }
-    properties.push(("TTYPath".into(), terminal.path.clone().into()));
-    let raw = Raw::enter().map_err(Error::io("set up the terminal"))?;
-    let screen = terminal.relay().map_err(Error::io("carry the terminal"))?;
-    let end = bus.run(UNIT, properties, None);
-    drop(terminal);
-    drop(raw);
-    drop(screen);
-    end
+    properties.push(("TTYPath".into(), shown.path().to_owned().into()));
+    properties
 }

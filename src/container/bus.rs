@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::num::NonZeroU32;
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use zbus::message::{Flags, Type};
@@ -23,6 +23,9 @@ const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
 /// The transient unit of the one command that a guest was booted for.
 pub(super) const UNIT: &str = "racker.service";
+
+/// How long PID 1 may take for an answer.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// Messages kept while one reply is waited for.
 const KEPT: usize = 10_000;
@@ -125,12 +128,14 @@ impl Bus {
     }
 
     /// Starts a command as a transient unit and waits for its end. systemd orders it after
-    /// `basic.target`, so it can be asked for while the guest still boots.
+    /// `basic.target`, so it can be asked for while the guest still boots. `running` is called once
+    /// it was started.
     pub(super) fn run(
         &mut self,
         unit: &str,
         properties: Properties,
         deadline: Option<Instant>,
+        running: &dyn Fn(),
     ) -> Result<UnitEnd, Error> {
         let auxiliary: Vec<(String, Properties)> = Vec::new();
         let call = self.call(
@@ -144,6 +149,7 @@ impl Bus {
         let mut job: Option<OwnedObjectPath> = None;
         let mut started = None;
         let mut over = false;
+        let mut heard = BTreeMap::new();
         loop {
             let message = match self.hear(deadline)? {
                 Heard::Message(message) => message,
@@ -156,16 +162,20 @@ impl Bus {
             if let Some((path, result)) = job_removed(&message)? {
                 if job.as_ref() == Some(&path) {
                     started = Some(result == "done");
+                    if result == "done" {
+                        running();
+                    }
                 }
-            } else if let Some(changed) = changes(&message, &unit_path)?
-                && let Some(state) = changed.get("SubState")
-            {
-                let state = <&str>::try_from(state).unwrap_or_default();
-                over = matches!(state, "exited" | "failed" | "dead");
+            } else if let Some(changed) = changes(&message, &unit_path)? {
+                if let Some(state) = changed.get("SubState") {
+                    let state = <&str>::try_from(state).unwrap_or_default();
+                    over = matches!(state, "exited" | "failed" | "dead");
+                }
+                heard.extend(changed);
             }
             match started {
-                Some(false) => return self.end(&unit_path, false, deadline),
-                Some(true) if over => return self.end(&unit_path, true, deadline),
+                Some(false) => return self.end(&unit_path, false, &heard, deadline),
+                Some(true) if over => return self.end(&unit_path, true, &heard, deadline),
                 _ => {}
             }
         }
@@ -175,6 +185,7 @@ impl Bus {
         &mut self,
         unit_path: &str,
         started: bool,
+        heard: &BTreeMap<String, OwnedVariant>,
         deadline: Option<Instant>,
     ) -> Result<UnitEnd, Error> {
         let call = self.call(unit_path, PROPERTIES, "GetAll", &SERVICE)?;
@@ -189,8 +200,13 @@ impl Bus {
             }
         };
         let number = |name: &str| {
-            all.get(name)
-                .and_then(|value| i32::try_from(value).ok())
+            let of = |from: &BTreeMap<String, OwnedVariant>| {
+                from.get(name).and_then(|value| i32::try_from(value).ok())
+            };
+            // Of a unit that was stopped nothing is left but what was said of it before.
+            of(&all)
+                .filter(|it| *it != 0)
+                .or_else(|| of(heard))
                 .unwrap_or_default()
         };
         let (code, status) = (number("ExecMainCode"), number("ExecMainStatus"));
@@ -224,14 +240,57 @@ impl Bus {
         Ok(message.primary_header().serial_num())
     }
 
-    /// Something that sends signals to the command from another thread.
-    pub(super) fn signaller(&self) -> Result<impl Fn(i32) + Send + 'static, Error> {
+    /// Starts a command as a transient unit and leaves it alone.
+    pub(super) fn start(&mut self, unit: &str, properties: Properties) -> Result<(), Error> {
+        let auxiliary: Vec<(String, Properties)> = Vec::new();
+        let body = (unit, "fail", properties, auxiliary);
+        let _: OwnedObjectPath = self.ask(
+            MANAGER_PATH,
+            MANAGER,
+            "StartTransientUnit",
+            &body,
+            Instant::now() + ANSWER,
+        )?;
+        Ok(())
+    }
+
+    /// Lets go of a unit that is over.
+    pub(super) fn forget(&mut self, unit: &str) -> Result<(), Error> {
+        let send = |message: zbus::Result<Message>| -> Result<(), Error> {
+            match self.peer.send(&message.map_err(bus_error)?) {
+                // The guest went down.
+                Err(_) | Ok(()) => Ok(()),
+            }
+        };
+        let call = |member| {
+            Message::method_call(MANAGER_PATH, member)
+                .interface(MANAGER)
+                .with_flags(Flags::NO_REPLY_EXPECTED)
+        };
+        send(call("StopUnit").build(&(unit, "replace")))?;
+        send(call("ResetFailedUnit").build(&unit))
+    }
+
+    /// Signals a unit's main process.
+    pub(super) fn signal(&mut self, unit: &str, number: i32) -> Result<(), Error> {
+        self.ask(
+            MANAGER_PATH,
+            MANAGER,
+            "KillUnit",
+            &(unit, "main", number),
+            Instant::now() + ANSWER,
+        )
+    }
+
+    /// Something that sends signals to a unit's main process from another thread.
+    pub(super) fn signaller(&self, unit: &str) -> Result<impl Fn(i32) + Send + 'static, Error> {
         let peer = self.peer.try_clone().map_err(bus_error)?;
+        let unit = unit.to_owned();
         Ok(move |number: i32| {
             let message = Message::method_call(MANAGER_PATH, "KillUnit")
                 .interface(MANAGER)
                 .with_flags(Flags::NO_REPLY_EXPECTED)
-                .build(&(UNIT, "main", number));
+                .build(&(unit.as_str(), "main", number));
             if let Ok(message) = message {
                 let _ = peer.send(&message);
             }

@@ -106,6 +106,16 @@ impl Cgroup {
         self.file("cgroup.procs", OFlags::WRONLY)
     }
 
+    /// Writes to one of the group's files.
+    pub fn write(&self, name: &str, value: &str) -> io::Result<()> {
+        File::from(self.file(name, OFlags::WRONLY)?).write_all(value.as_bytes())
+    }
+
+    /// Reads one of the group's files.
+    pub fn read(&self, name: &str) -> io::Result<String> {
+        io::read_to_string(File::from(self.file(name, OFlags::RDONLY)?))
+    }
+
     fn file(&self, name: &str, flags: OFlags) -> io::Result<OwnedFd> {
         let path = format!("{}/{name}", self.name);
         Ok(openat(

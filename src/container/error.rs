@@ -54,15 +54,27 @@ pub enum Error {
     /// `-u` names no group.
     #[error("unable to find group {0}: no matching entry in the image's group file")]
     NoGroup(String),
+    /// A network could not be set up or joined.
+    #[error("network: {0}")]
+    Network(String),
+    /// Nothing can give a network a way out.
+    #[error("a container's network needs nft or iptables, and neither is installed")]
+    NoFirewall,
+    /// A port of the host is taken.
+    #[error("bind for {0} failed: port is already allocated")]
+    PortTaken(std::net::SocketAddr),
     /// Not root.
     #[error("must run as root: it mounts file systems and makes user namespaces")]
     NotRoot,
     /// The command is not there (exit code 127).
-    #[error("exec: {0:?}: executable file not found in $PATH")]
+    #[error("{0}")]
     CommandNotFound(String),
     /// The command cannot be executed (exit code 126).
-    #[error("exec: {0:?}: permission denied")]
+    #[error("{0}")]
     CommandDenied(String),
+    /// racker's own pid 1 could not start the command.
+    #[error("cannot start the command in the container: {0}")]
+    Agent(String),
     /// The store could not give the tree.
     #[error(transparent)]
     Store(#[from] racker_store::Error),
@@ -83,6 +95,15 @@ impl Error {
         match self {
             Self::NspawnMissing => {
                 vec!["install it: apt-get install systemd-container".into()]
+            }
+            Self::NoFirewall => vec![
+                "install one: apt-get install nftables".into(),
+                "--network=none or --network=host needs none".into(),
+            ],
+            Self::Io { action, source }
+                if action == "start ip" && source.kind() == io::ErrorKind::NotFound =>
+            {
+                vec!["install it: apt-get install iproute2".into()]
             }
             Self::NotRoot => vec!["run it with sudo".into()],
             Self::BootTimeout { console, .. } | Self::BootDied { console } => {

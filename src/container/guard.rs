@@ -36,6 +36,9 @@ pub struct Record {
     pub cgroup: String,
     /// Directories to remove.
     pub remove: Vec<PathBuf>,
+    /// Its groups in version 1 hierarchies.
+    #[serde(default)]
+    pub legacy: Vec<PathBuf>,
 }
 
 impl Record {
@@ -62,6 +65,12 @@ impl Record {
         let cgroup = Cgroup::existing(hierarchy, self.cgroup.clone());
         cgroup.kill(PATIENCE)?;
         let removed = cgroup.remove();
+        for group in &self.legacy {
+            match fs::remove_dir(group) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
         for path in &self.remove {
             match fs::remove_dir_all(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

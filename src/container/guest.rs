@@ -14,10 +14,11 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::inotify;
 
 use super::boot::Purpose;
-use super::bus::Bus;
+use super::bus::{Bus, UNIT};
 use super::direct::Options;
-use super::launch::{Launched, launch, place_init, tail};
-use super::nspawn::{Bind, INIT, Invocation, Payload};
+use super::filters;
+use super::launch::{Filter, Launched, launch, place_init, tail};
+use super::nspawn::{Bind, FILTERS, INIT, Invocation, Payload};
 use super::{Error, Snapshot, boot, hosts, notify, signals};
 use crate::sys;
 
@@ -32,7 +33,7 @@ pub struct Guest<'a> {
     /// The pid of its PID 1 on the host.
     pub(super) leader: u32,
     log: PathBuf,
-    _nspawn: Launched,
+    nspawn: Launched,
 }
 
 impl<'a> Guest<'a> {
@@ -52,7 +53,9 @@ impl<'a> Guest<'a> {
         };
         (options.phase)("first process runs");
         end_with(&nspawn, snapshot)?;
+        (options.runs)(leader)?;
         let bus = connect(&nspawn, leader, deadline, &log)?;
+        nspawn.learn_filters(leader);
         (options.phase)("init answers");
         if options.forward_signals {
             forward(&bus, snapshot)?;
@@ -62,13 +65,37 @@ impl<'a> Guest<'a> {
             bus,
             leader,
             log,
-            _nspawn: nspawn,
+            nspawn,
         })
     }
 
     /// The pid of its PID 1 on the host, for entering its namespaces.
     pub fn leader(&self) -> u32 {
         self.leader
+    }
+
+    /// Waits until it says that its boot is over, well or not.
+    ///
+    /// Errors: it does not in a minute, or ends before.
+    pub(super) fn booted(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + BOOT_TIMEOUT;
+        if self.nspawn.booted(deadline)? {
+            return Ok(());
+        }
+        let console = self.console(10);
+        Err(if Instant::now() < deadline {
+            Error::BootDied { console }
+        } else {
+            Error::BootTimeout {
+                seconds: BOOT_TIMEOUT.as_secs(),
+                console,
+            }
+        })
+    }
+
+    /// Waits for its end; the exit code of its init.
+    pub(super) fn wait(&mut self) -> Result<i32, Error> {
+        Ok(self.nspawn.wait(None)?.unwrap_or(255))
     }
 
     /// The last lines of its console.
@@ -84,24 +111,24 @@ fn end_with(nspawn: &Launched, snapshot: &Snapshot) -> Result<(), Error> {
         .process()
         .try_clone()
         .map_err(Error::io("duplicate a descriptor"))?;
-    let name = cgroup_name(snapshot);
+    let kill = killer(snapshot);
     std::thread::spawn(move || {
         let mut fds = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
         if notify::wait(&mut fds, None).is_ok() {
-            kill(&name);
+            kill();
         }
     });
     Ok(())
 }
 
-fn cgroup_name(snapshot: &Snapshot) -> String {
-    format!("racker-{}", snapshot.slot().id())
-}
-
-fn kill(cgroup: &str) {
-    if let Ok(hierarchy) = super::cgroup::hierarchy() {
-        let cgroup = super::cgroup::Cgroup::existing(hierarchy, cgroup.to_owned());
-        let _ = cgroup.kill(Duration::from_secs(5));
+/// Something that kills a container from another thread.
+pub(super) fn killer(snapshot: &Snapshot) -> impl Fn() + Send + 'static {
+    let name = format!("racker-{}", snapshot.slot().id());
+    move || {
+        if let Ok(hierarchy) = super::cgroup::hierarchy() {
+            let cgroup = super::cgroup::Cgroup::existing(hierarchy, name.clone());
+            let _ = cgroup.kill(Duration::from_secs(5));
+        }
     }
 }
 
@@ -116,7 +143,22 @@ fn start(
     if options.own_hosts {
         binds.extend(hosts::bind(snapshot, options.hostname)?);
     }
-    if with_init {
+    let filter = Filter::of(&options.extras);
+    let filtered = match &filter {
+        Filter::Known(filters) => {
+            let source = snapshot.slot().directory().join("filters");
+            fs::write(&source, filters::bytes(filters))
+                .map_err(Error::io("write to the run directory"))?;
+            binds.push(Bind {
+                source,
+                target: FILTERS.into(),
+                writable: false,
+            });
+            true
+        }
+        Filter::Nspawn(_) => false,
+    };
+    if with_init || filtered {
         let source = place_init(snapshot)?;
         binds.push(Bind {
             source,
@@ -133,11 +175,16 @@ fn start(
         id: snapshot.slot().id(),
         hostname: options.hostname,
         ids: snapshot.slot().ids(),
-        network: options.network,
+        network: &options.network,
         binds: &binds,
-        payload: Payload::Boot(purpose),
+        extras: &options.extras,
+        payload: Payload::Boot { purpose, filtered },
     };
-    let output = File::create(log).map_err(Error::io("create the console log"))?;
+    let output = match &options.console {
+        Some(console) => console.try_clone(),
+        None => File::create(log).map(OwnedFd::from),
+    };
+    let output = output.map_err(Error::io("create the console log"))?;
     let errors = output
         .try_clone()
         .map_err(Error::io("duplicate a descriptor"))?;
@@ -145,7 +192,7 @@ fn start(
         snapshot,
         &invocation,
         [Stdio::null(), output.into(), errors.into()],
-        true,
+        &filter,
     )
 }
 
@@ -238,9 +285,8 @@ fn not_yet(error: &io::Error) -> bool {
 }
 
 fn forward(bus: &Bus, snapshot: &Snapshot) -> Result<(), Error> {
-    let signal = bus.signaller()?;
-    let name = cgroup_name(snapshot);
+    let signal = bus.signaller(UNIT)?;
     let signals = signals::catch().map_err(Error::io("take signals"))?;
-    signals::forward(signals, signal, move || kill(&name));
+    signals::forward(signals, signal, killer(snapshot));
     Ok(())
 }

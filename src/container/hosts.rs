@@ -11,7 +11,7 @@ use super::nspawn::Bind;
 use super::{Error, Snapshot};
 
 /// The addresses of the host itself.
-pub(super) const LOCAL: &str = "127.0.0.1\tlocalhost.localdomain localhost\n\
+pub const LOCAL: &str = "127.0.0.1\tlocalhost.localdomain localhost\n\
      ::1\tlocalhost.localdomain localhost ip6-localhost ip6-loopback\n";
 
 /// Makes one for a guest of this name and says where to show it; none for an image without `/etc`.

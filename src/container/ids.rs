@@ -30,11 +30,15 @@ pub(super) struct IdBlock {
 }
 
 impl IdBlock {
-    /// Locks a free block in `directory`.
-    pub(super) fn acquire(directory: &Path) -> Result<Self, Error> {
+    /// Locks a free block in `directory`: the one that begins with the id `wish`, if that is free.
+    pub(super) fn acquire(directory: &Path, wish: Option<u32>) -> Result<Self, Error> {
         fs::create_dir_all(directory)
             .map_err(Error::io(format!("create {}", directory.display())))?;
-        for number in 0..BLOCKS {
+        let wish = wish
+            .and_then(|base| base.checked_sub(FIRST))
+            .map(|offset| offset / COUNT)
+            .filter(|number| *number < BLOCKS);
+        for number in wish.into_iter().chain(0..BLOCKS) {
             let path = directory.join(number.to_string());
             if let Some(file) =
                 lock(&path).map_err(Error::io(format!("lock {}", path.display())))?

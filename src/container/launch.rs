@@ -13,7 +13,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::notify::{self, Heard, Notify};
-use super::nspawn::{Invocation, PROGRAM};
+use super::filters::{self, Filters};
+use super::nspawn::{Extras, Invocation, Network, PROGRAM};
 use super::{Error, Snapshot};
 use crate::sys;
 
@@ -26,6 +27,39 @@ pub(super) struct Launched {
     child: Child,
     process: OwnedFd,
     notify: Notify,
+    /// Where the filters that nspawn sets can be kept for the next time.
+    learn: Option<PathBuf>,
+}
+
+/// Who sets the container's system call filters.
+#[derive(Debug)]
+pub(super) enum Filter {
+    /// racker's program in the container: these.
+    Known(Filters),
+    /// nspawn; they can be kept here for the next time.
+    Nspawn(Option<PathBuf>),
+}
+
+impl Filter {
+    /// What is known for a container like this.
+    pub(super) fn of(extras: &Extras) -> Self {
+        let place = filters::place(extras);
+        match place.as_deref().and_then(filters::read) {
+            Some(filters) => Self::Known(filters),
+            None => Self::Nspawn(place),
+        }
+    }
+
+    fn is_known(&self) -> bool {
+        matches!(self, Self::Known(_))
+    }
+
+    fn learn(&self) -> Option<PathBuf> {
+        match self {
+            Self::Known(_) => None,
+            Self::Nspawn(place) => place.clone(),
+        }
+    }
 }
 
 /// Standard streams for nspawn.
@@ -40,12 +74,12 @@ pub(super) fn place_init(snapshot: &Snapshot) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Starts nspawn. `own_group` keeps the terminal's signals from it.
+/// Starts nspawn, in a process group of its own: the terminal's signals are not for it.
 pub(super) fn launch(
     snapshot: &Snapshot,
     invocation: &Invocation<'_>,
     [stdin, stdout, stderr]: Streams,
-    own_group: bool,
+    filter: &Filter,
 ) -> Result<Launched, Error> {
     let socket = snapshot.slot().directory().join("notify");
     let _ = fs::remove_file(&socket);
@@ -55,18 +89,21 @@ pub(super) fn launch(
         .args(invocation.arguments())
         .env_clear()
         .envs(invocation.environment(&socket))
+        .envs(filter.is_known().then(filters::switched_off))
         .stdin(stdin)
         .stdout(stdout)
-        .stderr(stderr);
-    if own_group {
-        command.process_group(0);
-    }
-    let procs = snapshot
+        .stderr(stderr)
+        .process_group(0);
+    for procs in snapshot
         .slot()
-        .cgroup()
         .procs()
-        .map_err(Error::io("open the cgroup"))?;
-    sys::enter_cgroup(&mut command, procs);
+        .map_err(Error::io("open the cgroup"))?
+    {
+        sys::enter_cgroup(&mut command, procs);
+    }
+    if let Network::Joined(namespace) = invocation.network {
+        sys::enter_network(&mut command, namespace.clone());
+    }
     let child = command.spawn().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NspawnMissing,
         _ => Error::Io {
@@ -81,6 +118,7 @@ pub(super) fn launch(
         child,
         process,
         notify,
+        learn: filter.learn(),
     })
 }
 
@@ -93,6 +131,27 @@ impl Launched {
             Ok(Heard::Ended | Heard::TimedOut) => Ok(None),
             Err(error) => Err(Error::io("wait for systemd-nspawn")(error)),
         }
+    }
+
+    /// Whether it is worth while to wait for [`Launched::learn_filters`].
+    pub(super) fn learns(&self) -> bool {
+        self.learn.is_some()
+    }
+
+    /// Keeps the filters of the container's first process, which runs its program by now, for the
+    /// next container. That they cannot be read is no failure: nspawn sets them again.
+    pub(super) fn learn_filters(&self, leader: u32) {
+        if let Some(place) = &self.learn {
+            let _ = filters::learn(leader, place);
+        }
+    }
+
+    /// Waits until the guest's init says that it booted; false where nspawn ended or time ran out
+    /// before.
+    pub(super) fn booted(&self, deadline: Instant) -> Result<bool, Error> {
+        self.notify
+            .booted(&self.process, deadline)
+            .map_err(Error::io("wait for the container's boot"))
     }
 
     /// nspawn's process, for waiting.

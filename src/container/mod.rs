@@ -14,28 +14,36 @@
 //!
 //! nspawn's arguments are made in [`nspawn`] alone.
 
+mod agent;
 pub mod boot;
 pub mod booted;
 mod bus;
+pub mod capabilities;
 pub mod cgroup;
 pub mod direct;
 pub mod error;
+mod filters;
 pub mod guard;
 pub mod guest;
 pub mod host;
-mod hosts;
+pub mod hosts;
 mod ids;
+pub mod inside;
 mod launch;
+pub mod limits;
 pub mod mount;
+pub mod network;
 mod notify;
 pub mod nspawn;
+pub mod ports;
 pub mod process;
 mod relay;
 pub mod root;
 mod signals;
 pub mod slot;
 pub mod snapshot;
-mod terminal;
+pub mod terminal;
+pub mod terminal_guard;
 pub mod units;
 pub mod users;
 mod wire;
@@ -43,6 +51,6 @@ mod wire;
 pub use error::Error;
 pub use guest::Guest;
 pub use mount::Method;
-pub use process::{Console, Exit, Process};
+pub use process::{Console, Exit, Process, Streams};
 pub use root::Root;
 pub use snapshot::{Snapshot, Upper, on_own_thread};

@@ -16,14 +16,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 use racker_store::{Store, TreeId};
-use rustix::fs::CWD;
+use rustix::fs::{CWD, FileType, fstat};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
 };
 
 use super::{Error, hosts};
-use crate::sys::{IdMap, loop_device, user_namespace, with_id_map};
+use crate::sys::{self, IdMap, loop_device, user_namespace};
 
 /// How a tree is mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +35,23 @@ pub enum Method {
     Erofs,
     /// A directory per layer.
     Checkout,
+}
+
+impl Method {
+    /// As it is written on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Erofs => "erofs",
+            Self::Checkout => "checkout",
+        }
+    }
+
+    /// The one of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        let all = [Self::Auto, Self::Erofs, Self::Checkout];
+        all.into_iter().find(|it| it.name() == name)
+    }
 }
 
 /// Where things lie during a mount; all inside the private mount namespace.
@@ -57,7 +74,7 @@ pub fn tree(
     method: Method,
     layout: &Layout<'_>,
 ) -> Result<PathBuf, Error> {
-    let namespace = user_namespace(layout.ids).map_err(Error::io("make a user namespace"))?;
+    let namespace = map_of(layout.ids).map_err(Error::io("make a user namespace"))?;
     let lowers = match method {
         Method::Checkout => checkout(store, tree, layout.directory, &namespace)?,
         Method::Erofs => erofs(store, tree, layout.directory, &namespace)
@@ -77,13 +94,27 @@ pub fn tree(
     .map_err(Error::io("mount the overlay"))
 }
 
+/// A user namespace that has the container's map; none where ids are the host's.
+type Map = Option<OwnedFd>;
+
+fn map_of(ids: IdMap) -> io::Result<Map> {
+    (!ids.is_identity()).then(|| user_namespace(ids)).transpose()
+}
+
+fn mapped(mount: OwnedFd, map: &Map) -> io::Result<OwnedFd> {
+    match map {
+        Some(namespace) => sys::with_id_map(mount, namespace.as_fd()),
+        None => Ok(mount),
+    }
+}
+
 /// The read-only layers, topmost first, and where the bodies of their files lie.
 struct Lowers {
     layers: Vec<PathBuf>,
     objects: Option<PathBuf>,
 }
 
-fn erofs(store: &Store, tree: TreeId, dir: &Path, namespace: &OwnedFd) -> io::Result<Lowers> {
+fn erofs(store: &Store, tree: TreeId, dir: &Path, namespace: &Map) -> io::Result<Lowers> {
     let image = store.erofs(tree).map_err(io::Error::other)?;
     let mount = match mount_image(&image) {
         // Before Linux 6.12, and for images on a tmpfs, it takes a block device.
@@ -93,7 +124,7 @@ fn erofs(store: &Store, tree: TreeId, dir: &Path, namespace: &OwnedFd) -> io::Re
         }
         other => other,
     }?;
-    let lower = place(with_id_map(mount, namespace.as_fd())?, dir.join("tree"))?;
+    let lower = place(mapped(mount, namespace)?, dir.join("tree"))?;
     let objects = place(clone_mount(&store.objects())?, dir.join("objects"))?;
     Ok(Lowers {
         layers: vec![lower],
@@ -113,11 +144,11 @@ fn mount_image(source: &Path) -> io::Result<OwnedFd> {
     )?)
 }
 
-fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &OwnedFd) -> Result<Lowers, Error> {
+fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &Map) -> Result<Lowers, Error> {
     let mut layers = Vec::new();
     for (number, path) in store.checkout(tree)?.iter().enumerate() {
         let mapped = clone_mount(path)
-            .and_then(|mount| with_id_map(mount, ns.as_fd()))
+            .and_then(|mount| mapped(mount, ns))
             .and_then(|mount| place(mount, dir.join(format!("layer{number}"))))
             .map_err(Error::io(format!("mount {}", path.display())))?;
         layers.push(mapped);
@@ -130,8 +161,8 @@ fn checkout(store: &Store, tree: TreeId, dir: &Path, ns: &OwnedFd) -> Result<Low
 
 /// Shows a directory of the host at `at`, with the owners that the container's ids make of its own.
 pub fn show(source: &Path, at: PathBuf, ids: IdMap) -> io::Result<PathBuf> {
-    let namespace = user_namespace(ids)?;
-    place(with_id_map(clone_mount(source)?, namespace.as_fd())?, at)
+    let namespace = map_of(ids)?;
+    place(mapped(clone_mount(source)?, &namespace)?, at)
 }
 
 fn clone_mount(path: &Path) -> io::Result<OwnedFd> {
@@ -142,9 +173,13 @@ fn clone_mount(path: &Path) -> io::Result<OwnedFd> {
     )?)
 }
 
-/// Attaches a detached mount at a new directory.
+/// Attaches a detached mount at a new directory, or at a new file where it is one of a file.
 fn place(mount: OwnedFd, at: PathBuf) -> io::Result<PathBuf> {
-    fs::create_dir_all(&at)?;
+    if FileType::from_raw_mode(fstat(&mount)?.st_mode).is_dir() {
+        fs::create_dir_all(&at)?;
+    } else {
+        fs::File::create_new(&at)?;
+    }
     move_mount(
         &mount,
         "",
@@ -157,14 +192,20 @@ fn place(mount: OwnedFd, at: PathBuf) -> io::Result<PathBuf> {
 
 fn overlay(lowers: &Lowers, layout: &Layout<'_>) -> io::Result<PathBuf> {
     let (upper, work) = (layout.writable.join("upper"), layout.writable.join("work"));
+    let again = upper.exists();
     fs::create_dir_all(&upper)?;
     fs::create_dir_all(&work)?;
-    // The root of an overlay has its upper's owner, mode and times.
-    let topmost = fs::metadata(&lowers.layers[0])?;
-    chown(&upper, Some(topmost.uid()), Some(topmost.gid()))?;
-    fs::set_permissions(&upper, fs::Permissions::from_mode(topmost.mode() & 0o7777))?;
-    let times = fs::FileTimes::new().set_modified(topmost.modified()?);
-    fs::File::open(&upper)?.set_times(times)?;
+    if again {
+        // Nothing was lost of what was not synced: the machine has not been down since.
+        let _ = fs::remove_dir_all(work.join("work/incompat"));
+    } else {
+        // The root of an overlay has its upper's owner, mode and times.
+        let topmost = fs::metadata(&lowers.layers[0])?;
+        chown(&upper, Some(topmost.uid()), Some(topmost.gid()))?;
+        fs::set_permissions(&upper, fs::Permissions::from_mode(topmost.mode() & 0o7777))?;
+        let times = fs::FileTimes::new().set_modified(topmost.modified()?);
+        fs::File::open(&upper)?.set_times(times)?;
+    }
 
     let mut lowerdir: Vec<String> = lowers
         .layers

@@ -34,12 +34,31 @@ impl Notify {
 
     /// Waits for the pid of the container's first process.
     pub(super) fn leader(&self, process: &OwnedFd, deadline: Option<Instant>) -> io::Result<Heard> {
+        self.hear(process, deadline, leader_pid)
+    }
+
+    /// Waits until the guest's init says that it is ready.
+    pub(super) fn booted(&self, process: &OwnedFd, deadline: Instant) -> io::Result<bool> {
+        let ready = |message: &[u8]| {
+            let text = std::str::from_utf8(message).ok()?;
+            text.lines().any(|line| line == "READY=1").then_some(0)
+        };
+        let heard = self.hear(process, Some(deadline), ready)?;
+        Ok(matches!(heard, Heard::Leader(_)))
+    }
+
+    fn hear(
+        &self,
+        process: &OwnedFd,
+        deadline: Option<Instant>,
+        wanted: impl Fn(&[u8]) -> Option<u32>,
+    ) -> io::Result<Heard> {
         loop {
             let mut buffer = [0; 4096];
             match self.0.recv(&mut buffer) {
                 Ok(length) => {
-                    if let Some(pid) = leader_pid(&buffer[..length]) {
-                        return Ok(Heard::Leader(pid));
+                    if let Some(found) = wanted(&buffer[..length]) {
+                        return Ok(Heard::Leader(found));
                     }
                     continue;
                 }

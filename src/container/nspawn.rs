@@ -3,7 +3,9 @@
 //! Source: `systemd-nspawn(1)`; systemd's docs/ENVIRONMENT.md.
 
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::boot::Purpose;
 use super::{Process, boot};
@@ -14,6 +16,9 @@ pub const PROGRAM: &str = "systemd-nspawn";
 
 /// Where racker's own pid 1 appears in a container.
 pub const INIT: &str = "/run/racker-init";
+
+/// Where a guest's system call filters appear for a moment.
+pub const FILTERS: &str = "/run/racker-filters";
 
 /// A host path shown in the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,27 +32,47 @@ pub struct Bind {
 }
 
 /// What a container sees of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Network {
-    /// A loopback interface of its own and nothing else.
+    /// Interfaces of its own: loopback, and what is moved in from outside.
     None,
     /// The host's network.
     Host,
+    /// That of somebody else, by a descriptor of the network namespace.
+    Joined(Arc<OwnedFd>),
+}
+
+/// What a container may and has beside the usual.
+#[derive(Debug, Clone, Default)]
+pub struct Extras {
+    /// Capabilities it has beside nspawn's own; `all` for all.
+    pub capabilities: Vec<String>,
+    /// Capabilities it lacks; `all` for all.
+    pub dropped: Vec<String>,
+    /// Whether programs cannot gain privileges.
+    pub no_new_privileges: bool,
+    /// Whether its root cannot be written.
+    pub read_only: bool,
+    /// File systems in memory: path and options.
+    pub tmpfs: Vec<(String, String)>,
+    /// Whether it may do everything that nspawn knows how to allow.
+    pub privileged: bool,
 }
 
 /// What runs in the container.
 #[derive(Debug, Clone, Copy)]
 pub enum Payload<'a> {
     /// The image's init.
-    Boot(Purpose),
-    /// A command below racker's own pid 1, which lies at this path of the host.
-    Direct {
-        /// The command.
-        process: &'a Process,
+    Boot {
+        /// What for.
+        purpose: Purpose,
+        /// Whether racker's program sets the system call filters first, which lie at [`FILTERS`].
+        filtered: bool,
+    },
+    /// racker's own pid 1, which lies at this path of the host.
+    Agent {
         /// racker's pid 1.
         init: &'a Path,
-        /// Whether the command has racker's terminal.
-        terminal: bool,
     },
 }
 
@@ -63,9 +88,11 @@ pub struct Invocation<'a> {
     /// The guest's ids.
     pub ids: IdMap,
     /// The guest's network.
-    pub network: Network,
+    pub network: &'a Network,
     /// Host paths it sees.
     pub binds: &'a [Bind],
+    /// What it may and has beside.
+    pub extras: &'a Extras,
     /// What runs.
     pub payload: Payload<'a>,
 }
@@ -84,12 +111,16 @@ impl Invocation<'_> {
         push(format!("--directory={}", self.root.display()));
         push(format!("--machine=racker-{}", self.id));
         push(format!("--hostname={}", self.hostname));
-        push(format!(
-            "--private-users={}:{}",
-            self.ids.base, self.ids.count
-        ));
-        // The lower layers are id-mapped already; nspawn would copy them all up.
-        push("--private-users-ownership=off".into());
+        if self.ids.is_identity() {
+            push("--private-users=no".into());
+        } else {
+            push(format!(
+                "--private-users={}:{}",
+                self.ids.base, self.ids.count
+            ));
+            // The lower layers are id-mapped already; nspawn would copy them all up.
+            push("--private-users-ownership=off".into());
+        }
         push("--link-journal=no".into());
         push("--timezone=off".into());
         match self.network {
@@ -98,7 +129,9 @@ impl Invocation<'_> {
                 push("--resolv-conf=off".into());
             }
             Network::Host => push("--resolv-conf=bind-host".into()),
+            Network::Joined(_) => push("--resolv-conf=off".into()),
         }
+        self.extras.arguments().into_iter().for_each(&mut push);
         for bind in self.binds {
             let option = if bind.writable { "--bind" } else { "--bind-ro" };
             push(format!(
@@ -108,35 +141,32 @@ impl Invocation<'_> {
             ));
         }
         match self.payload {
-            Payload::Boot(purpose) => {
-                push("--boot".into());
+            Payload::Boot { purpose, filtered } => {
+                if !filtered {
+                    push("--boot".into());
+                }
                 push("--notify-ready=yes".into());
                 push("--kill-signal=SIGRTMIN+3".into());
                 push("--console=read-only".into());
                 for (name, value) in boot::ENVIRONMENT {
                     push(format!("--setenv={name}={value}"));
                 }
+                if filtered {
+                    push("--".into());
+                    push(INIT.into());
+                    push("boot".into());
+                    push(FILTERS.into());
+                }
                 list.extend(boot::arguments(purpose).into_iter().map(OsString::from));
             }
-            Payload::Direct {
-                process,
-                init,
-                terminal,
-            } => {
-                push(format!(
-                    "--console={}",
-                    if terminal { "interactive" } else { "pipe" }
-                ));
+            Payload::Agent { init } => {
+                push("--console=pipe".into());
                 push(format!(
                     "--bind-ro={}:{INIT}",
                     escape(&init.display().to_string())
                 ));
-                for (name, value) in process.environment() {
-                    push(format!("--setenv={name}={value}"));
-                }
                 push("--".into());
-                init_arguments(process).into_iter().for_each(&mut push);
-                list.extend(process.argv.iter().map(OsString::from));
+                push(INIT.into());
             }
         }
         list
@@ -144,7 +174,7 @@ impl Invocation<'_> {
 
     /// The environment of nspawn itself.
     pub fn environment(&self, notify: &Path) -> Vec<(&'static str, OsString)> {
-        vec![
+        let mut list: Vec<(&'static str, OsString)> = vec![
             ("PATH", super::process::PATH.into()),
             ("NOTIFY_SOCKET", notify.into()),
             // One image runs many times at once, each on its own overlay.
@@ -155,11 +185,53 @@ impl Invocation<'_> {
             ("SYSTEMD_NSPAWN_CHECK_OS_RELEASE", "0".into()),
             // What the image has in /tmp is there, what is written there stays.
             ("SYSTEMD_NSPAWN_TMPFS_TMP", "0".into()),
-        ]
+        ];
+        if self.extras.privileged {
+            list.push(("SYSTEMD_NSPAWN_API_VFS_WRITABLE", "1".into()));
+        }
+        list
     }
 }
 
-/// The command line of racker's pid 1, up to the command.
+impl Extras {
+    fn arguments(&self) -> Vec<String> {
+        let mut list = Vec::new();
+        let mut push = |text: String| list.push(text);
+        let names = |list: &[String]| {
+            let name = |it: &String| match it.as_str() {
+                "all" => "all".to_owned(),
+                name => format!("CAP_{name}"),
+            };
+            list.iter().map(name).collect::<Vec<_>>().join(",")
+        };
+        if self.privileged {
+            push("--capability=all".into());
+            push("--system-call-filter=@mount @keyring @debug bpf perf_event_open".into());
+        } else if !self.capabilities.is_empty() {
+            push(format!("--capability={}", names(&self.capabilities)));
+        }
+        if !self.dropped.is_empty() {
+            push(format!("--drop-capability={}", names(&self.dropped)));
+        }
+        if self.no_new_privileges {
+            push("--no-new-privileges=yes".into());
+        }
+        if self.read_only {
+            push("--read-only".into());
+        }
+        for (path, options) in &self.tmpfs {
+            let options = if options.is_empty() {
+                String::new()
+            } else {
+                format!(":{options}")
+            };
+            push(format!("--tmpfs={}{options}", escape(path)));
+        }
+        list
+    }
+}
+
+/// The command line of racker's program for one command, up to that.
 pub fn init_arguments(process: &Process) -> Vec<String> {
     let user = &process.user;
     vec![
@@ -171,7 +243,7 @@ pub fn init_arguments(process: &Process) -> Vec<String> {
     ]
 }
 
-fn groups(list: &[u32]) -> String {
+pub(super) fn groups(list: &[u32]) -> String {
     if list.is_empty() {
         return "-".into();
     }
@@ -189,10 +261,9 @@ fn escape(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::container::users::User;
 
-    fn invocation<'a>(payload: Payload<'a>, binds: &'a [Bind]) -> Invocation<'a> {
-        Invocation {
+    fn text(extras: &Extras, payload: Payload<'_>, binds: &[Bind]) -> Vec<String> {
+        let invocation = Invocation {
             root: Path::new("/run/racker/x/root"),
             id: "0123456789ab",
             hostname: "guest",
@@ -200,13 +271,11 @@ mod tests {
                 base: 524_288,
                 count: 65536,
             },
-            network: Network::None,
+            network: &Network::None,
             binds,
+            extras,
             payload,
-        }
-    }
-
-    fn text(invocation: &Invocation<'_>) -> Vec<String> {
+        };
         invocation
             .arguments()
             .into_iter()
@@ -216,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_booted_container() {
-        let all = text(&invocation(Payload::Boot(Purpose::Command), &[]));
+        let all = text(&Extras::default(), Payload::Boot { purpose: Purpose::Command, filtered: false }, &[]);
         assert_eq!(
             all[..18].join(" "),
             "--quiet --settings=no --register=no --keep-unit --directory=/run/racker/x/root \
@@ -229,48 +298,37 @@ mod tests {
     }
 
     #[test]
-    fn a_command_with_arguments_as_given() {
-        let process = Process {
-            argv: vec!["ls".into(), "-l".into(), "a b".into(), "--help".into()],
-            env: vec![("A".into(), "1".into()), ("A".into(), "x=y z".into())],
-            user: User {
-                uid: 33,
-                gid: 33,
-                groups: vec![4, 110],
-                home: "/var/www".into(),
-            },
-            directory: "/srv".into(),
-        };
-        let payload = Payload::Direct {
-            process: &process,
-            init: Path::new("/i"),
-            terminal: false,
-        };
+    fn a_container_for_commands() {
         let binds = [Bind {
             source: "/a:b".into(),
             target: "/c".into(),
             writable: false,
         }];
-        let all = text(&invocation(payload, &binds));
+        let extras = Extras {
+            capabilities: vec!["NET_ADMIN".into(), "SYS_TIME".into()],
+            dropped: vec!["all".into()],
+            no_new_privileges: true,
+            read_only: true,
+            tmpfs: vec![("/scratch".into(), "size=1m".into()), ("/t".into(), String::new())],
+            privileged: false,
+        };
+        let payload = Payload::Agent {
+            init: Path::new("/i"),
+        };
         assert_eq!(
-            all[13..],
+            text(&extras, payload, &binds)[13..],
             [
+                "--capability=CAP_NET_ADMIN,CAP_SYS_TIME",
+                "--drop-capability=all",
+                "--no-new-privileges=yes",
+                "--read-only",
+                "--tmpfs=/scratch:size=1m",
+                "--tmpfs=/t",
                 "--bind-ro=/a\\:b:/c",
                 "--console=pipe",
                 "--bind-ro=/i:/run/racker-init",
-                "--setenv=A=x=y z",
-                "--setenv=HOME=/var/www",
-                "--setenv=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                 "--",
                 "/run/racker-init",
-                "33",
-                "33",
-                "4,110",
-                "/srv",
-                "ls",
-                "-l",
-                "a b",
-                "--help"
             ]
         );
     }

@@ -1,7 +1,9 @@
 //! What to run, what it is connected to, and how it ended.
 
 use std::fs::File;
+use std::io::{Read, Write};
 
+use super::terminal::Screen;
 use super::users::User;
 
 /// The search path where an image names none.
@@ -18,6 +20,11 @@ pub struct Process {
     pub user: User,
     /// The directory it starts in.
     pub directory: String,
+    /// The capabilities that it and all that it starts can have at most, by their numbers; those of
+    /// its container where none are given.
+    pub capabilities: Option<u64>,
+    /// Limits by name, such as `NOFILE`: the soft and the hard one.
+    pub limits: Vec<(String, u64, u64)>,
 }
 
 impl Process {
@@ -45,15 +52,54 @@ impl Process {
 /// What a command's standard streams are connected to.
 #[derive(Debug)]
 pub enum Console {
-    /// racker's own, by pipes; without `stdin`, the command reads an end of file.
-    Pipes {
-        /// Whether standard input is passed on.
-        stdin: bool,
-    },
-    /// A terminal of its own, shown on racker's.
-    Terminal,
+    /// Pipes.
+    Streams(Streams),
+    /// A terminal of its own.
+    Terminal(Screen),
+}
+
+/// What is at the other end of a command's pipes.
+pub struct Streams {
+    /// What the command reads; without, it reads an end of file.
+    pub input: Option<Box<dyn Read + Send>>,
+    /// Takes its output.
+    pub out: Box<dyn Write + Send>,
+    /// Takes its errors; in one pipe with the output, in the order as written, where none is given.
+    pub errors: Option<Box<dyn Write + Send>>,
+}
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Streams")
+            .field("input", &self.input.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Console {
+    /// racker's own streams, by pipes; standard input only where `stdin` says so.
+    pub fn own(stdin: bool) -> Self {
+        let unbuffered = |stream| -> Box<dyn Write + Send> {
+            match rustix::io::dup(stream) {
+                Ok(stream) => Box::new(File::from(stream)),
+                Err(_) => Box::new(std::io::sink()),
+            }
+        };
+        Self::Streams(Streams {
+            input: stdin.then(|| Box::new(std::io::stdin()) as Box<dyn Read + Send>),
+            out: unbuffered(rustix::stdio::stdout()),
+            errors: Some(unbuffered(rustix::stdio::stderr())),
+        })
+    }
+
     /// Output and errors into a file; no input.
-    Log(File),
+    pub fn log(file: File) -> Self {
+        Self::Streams(Streams {
+            input: None,
+            out: Box::new(file),
+            errors: None,
+        })
+    }
 }
 
 /// How a command ended: its exit code, or 128 + n for signal n.

@@ -7,11 +7,15 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::fs::{Gid, Uid, fchown};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::process::Streams;
 use super::users::User;
 use crate::sys::IdMap;
 
@@ -25,41 +29,62 @@ pub(super) struct Ends {
 
 /// The threads that carry.
 #[derive(Debug)]
-pub(super) struct Relay(Vec<JoinHandle<()>>);
+pub(super) struct Relay {
+    threads: Vec<JoinHandle<()>>,
+    /// Bytes that were carried from the command.
+    carried: Arc<AtomicU64>,
+}
 
 impl Relay {
     /// Waits until everything that was written has been carried; every holder of the command's
     /// ends must be gone.
     pub(super) fn finish(self) {
-        for thread in self.0 {
+        for thread in self.threads {
             let _ = thread.join();
+        }
+    }
+
+    /// Waits until nothing comes any more, where somebody may hold the command's ends for ever.
+    pub(super) fn finish_soon(self) {
+        let mut carried = self.carried.load(Ordering::Relaxed);
+        let mut quiet = 0;
+        while quiet < QUIET && self.threads.iter().any(|it| !it.is_finished()) {
+            std::thread::sleep(MOMENT);
+            let now = self.carried.load(Ordering::Relaxed);
+            quiet = if now == carried { quiet + 1 } else { 0 };
+            carried = now;
         }
     }
 }
 
-/// Connects racker's own streams; standard input only where `stdin` says so.
-pub(super) fn own_streams(user: &User, ids: IdMap, stdin: bool) -> io::Result<(Ends, Relay)> {
-    let (ends, input, output, errors) = pipes(user, ids)?;
-    if stdin {
-        // Never joined: it may wait for input for ever.
-        std::thread::spawn(move || copy(io::stdin().lock(), File::from(input)));
-    } else {
-        drop(input);
-    }
-    let threads = vec![
-        std::thread::spawn(move || copy(File::from(output), unbuffered(rustix::stdio::stdout()))),
-        std::thread::spawn(move || copy(File::from(errors), unbuffered(rustix::stdio::stderr()))),
-    ];
-    Ok((ends, Relay(threads)))
-}
+/// So many moments without a byte mean that no more come.
+const QUIET: u32 = 10;
+const MOMENT: Duration = Duration::from_millis(2);
 
-/// Connects output and errors to `log`, and nothing to the input.
-pub(super) fn log(user: &User, ids: IdMap, log: File) -> io::Result<(Ends, Relay)> {
-    let (mut ends, input, output, _) = pipes(user, ids)?;
-    drop(input);
-    ends.stderr = ends.stdout.try_clone()?;
-    let threads = vec![std::thread::spawn(move || copy(File::from(output), log))];
-    Ok((ends, Relay(threads)))
+/// Connects a command's streams.
+pub(super) fn streams(user: &User, ids: IdMap, streams: Streams) -> io::Result<(Ends, Relay)> {
+    let (mut ends, input, output, errors) = pipes(user, ids)?;
+    match streams.input {
+        // Never joined: it may wait for input for ever.
+        Some(source) => drop(std::thread::spawn(move || copy(source, File::from(input)))),
+        None => drop(input),
+    }
+    let mut threads = Vec::new();
+    let carried = Arc::new(AtomicU64::new(0));
+    let count = |sink| Counted {
+        sink,
+        count: carried.clone(),
+    };
+    match streams.errors {
+        Some(sink) => {
+            let sink = count(sink);
+            threads.push(std::thread::spawn(move || copy(File::from(errors), sink)));
+        }
+        None => ends.stderr = ends.stdout.try_clone()?,
+    }
+    let sink = count(streams.out);
+    threads.push(std::thread::spawn(move || copy(File::from(output), sink)));
+    Ok((ends, Relay { threads, carried }))
 }
 
 fn pipes(user: &User, ids: IdMap) -> io::Result<(Ends, OwnedFd, OwnedFd, OwnedFd)> {
@@ -87,14 +112,8 @@ fn pipes(user: &User, ids: IdMap) -> io::Result<(Ends, OwnedFd, OwnedFd, OwnedFd
     ))
 }
 
-/// A duplicate that no buffer delays.
-fn unbuffered(stream: rustix::fd::BorrowedFd<'_>) -> Option<File> {
-    rustix::io::dup(stream).ok().map(File::from)
-}
-
 /// Copies until the end; an error on either side closes both, which is how it reaches the command.
-fn copy(mut from: impl Read, to: impl Into<Option<File>>) {
-    let Some(mut to) = to.into() else { return };
+fn copy(mut from: impl Read, mut to: impl Write) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         match from.read(&mut buffer) {
@@ -107,5 +126,22 @@ fn copy(mut from: impl Read, to: impl Into<Option<File>>) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return,
         }
+    }
+}
+
+struct Counted {
+    sink: Box<dyn Write + Send>,
+    count: Arc<AtomicU64>,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.sink.write(bytes)?;
+        self.count.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
     }
 }

@@ -111,6 +111,23 @@ impl Root {
         Ok(())
     }
 
+    /// Makes an empty file at `path` where nothing is, owned by `owner`, and the directories that
+    /// lead to it.
+    pub fn make_file(&self, path: &str, owner: u32) -> io::Result<()> {
+        let (parent, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path));
+        self.make_directories(parent, owner)?;
+        let parent = self.file(format!("{parent}/"), OFlags::PATH | OFlags::DIRECTORY)?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        match openat(&parent, name, flags, Mode::from_raw_mode(0o644)) {
+            Ok(file) => {
+                let owner = (Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)));
+                Ok(rustix::fs::fchown(&file, owner.0, owner.1)?)
+            }
+            Err(rustix::io::Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The systemd in the root, if there is one that can run as init and take commands. Its
     /// version is read off the name of its private library (`libsystemd-shared-252.so`).
     pub fn init(&self) -> Option<Init> {

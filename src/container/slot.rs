@@ -1,7 +1,8 @@
 //! A container's place on the host: its id, cgroup, block of ids and run directory, under guard.
 
-use std::fs;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,10 +10,28 @@ use super::Error;
 use super::cgroup::{self, Cgroup};
 use super::guard::{self, Guard, Record};
 use super::ids::IdBlock;
+use super::limits::Limits;
 use crate::sys::IdMap;
 
 /// Where racker keeps what runs, below `/run`.
 pub const RUN_DIRECTORY: &str = "/run/racker";
+
+/// What a container wants of its place, beside there being one.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Its id, twelve hexadecimal digits that nobody else has; random where none is given.
+    pub id: Option<String>,
+    /// The first id of the block it had before; another where that is taken.
+    pub base: Option<u32>,
+    /// Whether it has the host's ids instead of a block's: no user namespace.
+    pub identity: bool,
+    /// Where its changes are kept; in a directory that ends with it where none is given.
+    pub writable: Option<PathBuf>,
+    /// What else ends with it.
+    pub remove: Vec<PathBuf>,
+    /// What it may take of the machine.
+    pub limits: Limits,
+}
 
 /// A place on the host that one container holds. Ending it, or dropping it, leaves nothing.
 #[derive(Debug)]
@@ -24,24 +43,39 @@ pub struct Slot {
     id: String,
     directory: PathBuf,
     record: Record,
+    identity: bool,
+    /// `cgroup.procs` of its groups in version 1 hierarchies.
+    legacy: Vec<File>,
 }
 
 impl Slot {
     /// Takes a place, first clearing those whose holders died.
     pub fn acquire() -> Result<Self, Error> {
+        Self::acquire_as(Wish::default())
+    }
+
+    /// Takes a place as wished.
+    pub fn acquire_as(wish: Wish) -> Result<Self, Error> {
         require_root()?;
         let run = Path::new(RUN_DIRECTORY);
         let blocks = run.join("blocks");
         guard::sweep(&blocks).map_err(Error::io("clear up after an earlier container"))?;
-        let block = IdBlock::acquire(&blocks)?;
+        let block = IdBlock::acquire(&blocks, wish.base)?;
         // Its holder may have died since.
         guard::clear(&block.file).map_err(Error::io("clear up after an earlier container"))?;
-        let id = random_id().map_err(Error::io("read random bytes"))?;
+        let id = match wish.id {
+            Some(id) => id,
+            None => random_id().map_err(Error::io("read random bytes"))?[..12].to_owned(),
+        };
         let directory = run.join(&id);
         let name = format!("racker-{id}");
         let record = Record {
             cgroup: name.clone(),
-            remove: vec![directory.clone()],
+            remove: [vec![directory.clone()], wish.remove].concat(),
+            legacy: wish
+                .limits
+                .legacy_groups(&name)
+                .map_err(Error::io("limit the container"))?,
         };
         record
             .save(&block.file)
@@ -52,6 +86,12 @@ impl Slot {
             .map_err(Error::io("start the guard process"))?;
         fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
         let cgroup = Cgroup::create(&name).map_err(Error::io(format!("create cgroup {name}")))?;
+        let open = |path: &PathBuf| File::options().write(true).open(path);
+        let legacy = wish
+            .limits
+            .set(&cgroup, &record.legacy)
+            .and_then(|procs| procs.iter().map(open).collect())
+            .map_err(Error::io("limit the container"))?;
         Ok(Self {
             guard,
             cgroup,
@@ -59,7 +99,18 @@ impl Slot {
             id,
             directory,
             record,
+            identity: wish.identity,
+            legacy,
         })
+    }
+
+    /// `cgroup.procs` of all its groups, open for writing.
+    pub(super) fn procs(&self) -> io::Result<Vec<OwnedFd>> {
+        let mut all = vec![self.cgroup.procs()?];
+        for file in &self.legacy {
+            all.push(file.try_clone()?.into());
+        }
+        Ok(all)
     }
 
     /// Has `directory` removed at the end as well.
@@ -80,9 +131,13 @@ impl Slot {
         &self.directory
     }
 
-    /// Its block of ids.
+    /// Its ids on the host.
     pub fn ids(&self) -> IdMap {
-        self.block.map
+        if self.identity {
+            IdMap::IDENTITY
+        } else {
+            self.block.map
+        }
     }
 
     /// Its cgroup.
@@ -114,8 +169,9 @@ pub fn require_root() -> Result<(), Error> {
     }
 }
 
-fn random_id() -> std::io::Result<String> {
-    let mut bytes = [0; 8];
-    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(format!("{:016x}", u64::from_ne_bytes(bytes))[4..].to_owned())
+/// 64 random hexadecimal digits.
+pub fn random_id() -> io::Result<String> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

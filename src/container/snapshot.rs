@@ -10,7 +10,7 @@ use rustix::mount::{
     fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
 };
 
-use super::slot::Slot;
+use super::slot::{Slot, Wish};
 use super::{Error, Method, Root, cgroup, mount};
 use crate::sys;
 
@@ -37,8 +37,21 @@ impl Snapshot {
     /// Mounts a snapshot of `tree` in a mount namespace of the calling thread's own. The mounts
     /// end with the thread and the processes it started.
     pub fn open(store: &Store, tree: TreeId, method: Method, upper: Upper) -> Result<Self, Error> {
-        let mut slot = Slot::acquire()?;
+        Self::open_as(store, tree, method, upper, Wish::default())
+    }
+
+    /// The same in a place as wished.
+    pub fn open_as(
+        store: &Store,
+        tree: TreeId,
+        method: Method,
+        upper: Upper,
+        wish: Wish,
+    ) -> Result<Self, Error> {
+        let kept = wish.writable.clone();
+        let mut slot = Slot::acquire_as(wish)?;
         let stage = match upper {
+            Upper::Disk if kept.is_some() => None,
             Upper::Disk => {
                 // What racker and its guard, killed together, left here; its containers are gone.
                 store.sweep_stage()?;
@@ -57,7 +70,9 @@ impl Snapshot {
         };
         tmpfs(&directory, size).map_err(Error::io("mount a tmpfs"))?;
         nspawn_directories().map_err(Error::io("mount what systemd-nspawn needs"))?;
-        let writable = disk.unwrap_or_else(|| directory.join("writable"));
+        let writable = disk
+            .or(kept)
+            .unwrap_or_else(|| directory.join("writable"));
         let layout = mount::Layout {
             directory: &directory,
             writable: &writable,

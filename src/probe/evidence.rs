@@ -24,6 +24,8 @@ pub(super) fn command(argv: &[&str]) -> Process {
         ],
         user: User::default(),
         directory: "/".into(),
+        capabilities: None,
+        limits: Vec::new(),
     }
 }
 

@@ -10,7 +10,6 @@ use super::network;
 use super::{Evidence, Outcome};
 use crate::container::boot::Purpose;
 use crate::container::direct::Options;
-use crate::container::nspawn::Network;
 use crate::container::units::{Started, UnitState};
 use crate::container::{Error, Guest, Method, Snapshot, Upper};
 
@@ -58,15 +57,8 @@ fn in_snapshot(snapshot: &Snapshot, checks: &[Check], limits: Limits) -> Result<
         return Err(Error::NoInit);
     }
     let start = Instant::now();
-    let options = Options {
-        hostname: "probe",
-        own_hosts: true,
-        network: Network::None,
-        binds: &[],
-        timeout: None,
-        forward_signals: false,
-        phase: &|_| (),
-    };
+    let mut options = Options::new("probe");
+    options.own_hosts = true;
     let guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
     let boot = start.elapsed();
     let mut session = Session {

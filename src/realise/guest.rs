@@ -13,7 +13,8 @@ use super::{Error, Workshop};
 use crate::container::direct::{self, Outcome};
 use crate::container::nspawn::{Bind, Network};
 use crate::container::users::{self, User};
-use crate::container::{self, Console, Process, Snapshot, Upper, on_own_thread};
+use crate::container::terminal::Screen;
+use crate::container::{self, Console, Exit, Process, Snapshot, Upper, on_own_thread};
 use crate::provision::{self, Exchange, Job};
 
 /// A snapshot in which a step works.
@@ -123,6 +124,8 @@ impl Guest<'_> {
             env: job.env.clone(),
             user: User::default(),
             directory: "/".into(),
+            capabilities: None,
+            limits: Vec::new(),
         };
         let binds: Vec<Bind> = job.binds.iter().map(bind).collect();
         let network = match job.network {
@@ -145,26 +148,21 @@ impl Guest<'_> {
             .file()
             .try_clone()
             .map_err(Error::io("duplicate the log's descriptor"))?;
-        let options = direct::Options {
-            // Scripts that ask for it write it down; this is what any machine is called at first.
-            hostname: "localhost",
-            own_hosts: false,
-            network,
-            binds,
-            timeout,
-            forward_signals: false,
-            phase: &|_| (),
-        };
-        let result = direct::run(&self.snapshot, process, Console::Log(output), &options);
-        result.map_err(|error| match error {
-            // What nspawn has to say about it went where the command's output goes.
-            container::Error::Nspawn(how) => {
-                let said = tail(&self.shop.store.log_path(log.id()), 5);
-                let reason = if said.is_empty() { how } else { said };
-                container::Error::Nspawn(reason).into()
+        // Scripts that ask for it write it down; this is what any machine is called at first.
+        let mut options = direct::Options::new("localhost");
+        options.network = network;
+        options.binds = binds;
+        options.timeout = timeout;
+        match direct::run(&self.snapshot, process, Console::log(output), &options) {
+            Err(
+                error @ (container::Error::CommandNotFound(_) | container::Error::CommandDenied(_)),
+            ) => {
+                let missing = matches!(error, container::Error::CommandNotFound(_));
+                writeln!(log.file(), "racker: {error}").map_err(Error::io("write to the log"))?;
+                Ok(Outcome::Exited(Exit(if missing { 127 } else { 126 })))
             }
-            other => other.into(),
-        })
+            other => Ok(other?),
+        }
     }
 
     /// Gives the user a shell in the snapshot as it is.
@@ -174,17 +172,12 @@ impl Guest<'_> {
             env: vec![("TERM".into(), "linux".into())],
             user: User::default(),
             directory: "/".into(),
+            capabilities: None,
+            limits: Vec::new(),
         };
-        let options = direct::Options {
-            hostname: "localhost",
-            own_hosts: false,
-            network: Network::None,
-            binds: &[],
-            timeout: None,
-            forward_signals: false,
-            phase: &|_| (),
-        };
-        direct::run(&self.snapshot, &process, Console::Terminal, &options)?;
+        let options = direct::Options::new("localhost");
+        let console = Console::Terminal(Screen::Own(None));
+        direct::run(&self.snapshot, &process, console, &options)?;
         Ok(())
     }
 

@@ -50,6 +50,8 @@ pub(super) fn script(
             env,
             user,
             directory: run.workdir.clone(),
+            capabilities: None,
+            limits: Vec::new(),
         };
         let network = if run.network {
             Network::Host

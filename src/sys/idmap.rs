@@ -14,6 +14,19 @@ pub struct IdMap {
     pub count: u32,
 }
 
+impl IdMap {
+    /// Every id as it is: no user namespace.
+    pub const IDENTITY: Self = Self {
+        base: 0,
+        count: u32::MAX,
+    };
+
+    /// Whether ids are the same inside and outside.
+    pub fn is_identity(self) -> bool {
+        self == Self::IDENTITY
+    }
+}
+
 /// A user namespace with this map for users and groups, held by the returned descriptor alone.
 ///
 /// Errors: EPERM where user namespaces are forbidden, ENOSPC past their limit.

@@ -5,13 +5,15 @@
 
 mod child;
 mod connect;
+mod filters;
 mod idmap;
 mod loop_device;
 mod message;
 mod namespace;
 
-pub use child::enter_cgroup;
+pub use child::{enter_cgroup, enter_network, ignore_terminal_stops, signal};
 pub use connect::connect_inside;
+pub use filters::seccomp_filters;
 pub use idmap::{IdMap, user_namespace, with_id_map};
 pub use loop_device::loop_device;
 pub use message::message;

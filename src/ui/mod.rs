@@ -2,15 +2,21 @@
 
 mod bars;
 mod changes;
+mod containers;
+mod listing;
 mod probes;
 mod prompt;
 mod table;
+mod template;
 
 pub use bars::Bars;
 pub use changes::{file_line, package_row, total_line};
+pub use containers::{container_document, container_row, container_status};
+pub use listing::{Column, Wish};
 pub use probes::ProbeFormat;
 pub use prompt::ask;
-pub use table::{Table, ago, size};
+pub use table::{Table, ago, size, span};
+pub use template::Format;
 
 use std::io::{self, IsTerminal, Write};
 

@@ -1,7 +1,7 @@
 //! Aligned columns.
 
 /// Rows below a heading.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -12,6 +12,11 @@ impl Table {
         Self {
             rows: vec![heading.map(str::to_owned).to_vec()],
         }
+    }
+
+    /// Adds a row of any length.
+    pub fn line(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
     }
 
     /// Adds a row.
@@ -70,12 +75,15 @@ fn precision(value: f64) -> usize {
 
 /// How long ago `then` was, in seconds since 1970, as docker says it.
 pub fn ago(then: i64) -> String {
-    let now = std::time::UNIX_EPOCH
-        .elapsed()
-        .map_or(0, |d| d.as_secs() as i64);
-    let seconds = (now - then).max(0);
+    format!("{} ago", span(now() - then))
+}
+
+/// So many seconds, as docker says it.
+pub fn span(seconds: i64) -> String {
+    let seconds = seconds.max(0);
     let (count, unit) = match seconds {
-        0..60 => (seconds, "second"),
+        0 => return "Less than a second".into(),
+        1..60 => (seconds, "second"),
         60..3600 => (seconds / 60, "minute"),
         3600..86400 => (seconds / 3600, "hour"),
         86400..1_209_600 => (seconds / 86400, "day"),
@@ -84,7 +92,18 @@ pub fn ago(then: i64) -> String {
         _ => (seconds / 31_536_000, "year"),
     };
     let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural} ago")
+    match (count, unit) {
+        (1, "minute") => "About a minute".into(),
+        (1, "hour") => "About an hour".into(),
+        _ => format!("{count} {unit}{plural}"),
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    std::time::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |d| d.as_secs() as i64)
 }
 
 #[cfg(test)]

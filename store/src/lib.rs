@@ -12,6 +12,8 @@
 //!         metadata/      what package repositories said           (kept)
 //!         checkouts/     overlay lower directories               (checkout)
 //!         roots/images/  named trees                             (image)
+//!         containers/    what is kept of containers, a tree named in each
+//!         volumes/       data that outlives containers
 //!         logs/ locks/ stage/ trash/
 //! ```
 //!

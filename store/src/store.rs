@@ -119,6 +119,17 @@ impl Store {
         self.root.join("objects")
     }
 
+    /// Directory for what is kept of containers: one directory each, in which the file `tree` names
+    /// the tree that it runs on and so keeps alive. Not made yet in a new store.
+    pub fn containers(&self) -> PathBuf {
+        self.root.join("containers")
+    }
+
+    /// Directory for the data of named volumes. Not made yet in a new store.
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
     /// Directory for the locks of curated labels.
     pub fn locks(&self) -> PathBuf {
         self.root.join("locks")

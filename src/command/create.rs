@@ -1,0 +1,32 @@
+//! `racker create`
+
+use super::Context;
+use super::asked::{self, Options};
+use crate::container;
+use crate::failure::Failure;
+use crate::ui::Bars;
+
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true, args_override_self = true)]
+pub(super) struct Args {
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    #[command(flatten)]
+    options: Options,
+    /// Image: a baked one, a curated label, or a reference to a registry
+    image: String,
+    /// Command and its arguments, in place of the image's
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<String>,
+}
+
+pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
+    container::slot::require_root()?;
+    let bars = Bars::new(context.ui);
+    context.workshop(&bars, |shop| {
+        let kept = asked::create(shop, &args.options, &args.image, &args.command, true)?;
+        context.ui.data(&kept.config.id)?;
+        Ok(0)
+    })
+}

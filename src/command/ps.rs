@@ -1,0 +1,157 @@
+//! `racker ps`
+
+use serde_json::Value;
+
+use super::Context;
+use crate::failure::{FAILED, Failure};
+use crate::lifecycle::{Kept, State, Status, Yard};
+use crate::ui::{Column, Wish, container_row};
+
+const COLUMNS: [Column; 7] = [
+    ("CONTAINER ID", "ID"),
+    ("IMAGE", "Image"),
+    ("COMMAND", "Command"),
+    ("CREATED", "RunningFor"),
+    ("STATUS", "Status"),
+    ("PORTS", "Ports"),
+    ("NAMES", "Names"),
+];
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Show those too that do not run
+    #[arg(short, long)]
+    all: bool,
+    /// Show those alone that match: id, name, label, status, ancestor, exited, network, volume, health
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    filter: Vec<String>,
+    /// Show by a Go template, `table TEMPLATE`, or `json`
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+    /// Show the newest so many, whether they run or not
+    #[arg(short = 'n', long, value_name = "NUMBER")]
+    last: Option<usize>,
+    /// Show the newest one
+    #[arg(short, long)]
+    latest: bool,
+    /// Leave nothing out
+    #[arg(long)]
+    no_trunc: bool,
+    /// Show ids alone
+    #[arg(short, long = "ids")]
+    quiet: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let filters = args
+        .filter
+        .iter()
+        .map(|text| Filter::parse(text))
+        .collect::<Result<Vec<_>, _>>()?;
+    let any = args.all
+        || args.latest
+        || args.last.is_some()
+        || filters.iter().any(|it| matches!(it.key.as_str(), "status" | "exited"));
+    let limit = if args.latest {
+        1
+    } else {
+        args.last.unwrap_or(usize::MAX)
+    };
+    let mut rows: Vec<Value> = Vec::new();
+    for kept in Yard::of(&context.store()?).all()? {
+        let (status, state) = kept.status()?;
+        let up = matches!(
+            status,
+            Status::Running | Status::Paused | Status::Restarting
+        );
+        if (any || up) && matches(&filters, &kept, status, &state) {
+            rows.push(container_row(&kept, status, &state, args.no_trunc));
+        }
+        if rows.len() == limit {
+            break;
+        }
+    }
+    if args.json {
+        context.ui.json(&rows)?;
+        return Ok(0);
+    }
+    let wish = Wish {
+        only: args.quiet.then_some("ID"),
+        format: args.format.as_deref(),
+    };
+    context.ui.listing(&rows, &COLUMNS, wish)?;
+    Ok(0)
+}
+
+/// A condition that containers are shown under.
+#[derive(Debug)]
+pub(super) struct Filter {
+    key: String,
+    value: String,
+}
+
+impl Filter {
+    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+        const KEYS: [&str; 9] = [
+            "id", "name", "label", "status", "ancestor", "exited", "network", "volume", "health",
+        ];
+        match text.split_once('=') {
+            Some((key, value)) if KEYS.contains(&key) => Ok(Self {
+                key: key.to_owned(),
+                value: value.to_owned(),
+            }),
+            Some((key, _)) => Err(Failure::new(FAILED, format!("invalid filter {key:?}"))
+                .hint(format!("one of {}", KEYS.join(", ")))),
+            None => Err(Failure::new(
+                FAILED,
+                format!("invalid filter {text:?}: expected KEY=VALUE"),
+            )),
+        }
+    }
+
+    fn holds(&self, kept: &Kept, status: Status, state: &State) -> bool {
+        let config = &kept.config;
+        let value = self.value.as_str();
+        match self.key.as_str() {
+            "id" => config.id.starts_with(value),
+            "name" => config.name.contains(value.trim_start_matches('/')),
+            "label" => match value.split_once('=') {
+                Some((name, wanted)) => config.labels.get(name).is_some_and(|it| it == wanted),
+                None => config.labels.contains_key(value),
+            },
+            "status" => status.word() == value,
+            "ancestor" => {
+                config.image == value
+                    || config.image.split(':').next() == Some(value)
+                    || config.image_id.to_string().starts_with(value)
+            }
+            "exited" => status == Status::Exited && state.exit_code.to_string() == value,
+            "network" => config.network.name() == value,
+            "volume" => config
+                .mounts
+                .iter()
+                .any(|it| it.source == value || it.target == value),
+            "health" => match &state.health {
+                Some(report) => report.status == value,
+                None => value == "none",
+            },
+            _ => false,
+        }
+    }
+}
+
+/// Whether all conditions hold; of several with one key, any.
+fn matches(filters: &[Filter], kept: &Kept, status: Status, state: &State) -> bool {
+    filters.iter().all(|filter| {
+        let same = filters.iter().filter(|it| it.key == filter.key);
+        let mut same = same.map(|it| it.holds(kept, status, state));
+        if filter.key == "label" {
+            same.all(|it| it)
+        } else {
+            same.any(|it| it)
+        }
+    })
+}

@@ -1,0 +1,49 @@
+//! `racker rm`
+
+use super::Context;
+use super::each::each;
+use crate::failure::{FAILED, Failure};
+use crate::lifecycle::{Error, Yard, events, stop};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+    /// Kill those that run, and be content with those that are not there
+    #[arg(short, long)]
+    force: bool,
+    /// Remove anonymous volumes; there are none
+    #[arg(short, long)]
+    volumes: bool,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let _ = args.volumes;
+    let store = context.store()?;
+    let there = |name: &&String| {
+        let missing = matches!(Yard::of(&store).find(name), Err(Error::NoSuch(_)));
+        !(args.force && missing)
+    };
+    let names: Vec<String> = args.containers.iter().filter(there).cloned().collect();
+    each(context, &names, |store, kept| {
+        if args.force && kept.is_supervised() {
+            stop::signal(store, kept, libc::SIGKILL)?;
+        }
+        match Yard::of(store).remove(kept) {
+            // It had `--rm`.
+            Err(Error::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound && args.force => {}
+            Err(Error::Running(name)) => {
+                return Err(Failure::new(
+                    FAILED,
+                    format!("cannot remove container {name}: container is running"),
+                )
+                .hint("stop the container before removal or force remove (-f)"));
+            }
+            other => other?,
+        }
+        events::put(store, &kept.config, "destroy", &[]);
+        Ok(None)
+    })
+}

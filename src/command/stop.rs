@@ -1,0 +1,30 @@
+//! `racker stop`
+
+use std::time::Duration;
+
+use super::Context;
+use super::asked::values;
+use super::each::each;
+use crate::failure::Failure;
+use crate::lifecycle::stop;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Containers
+    #[arg(required = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+    /// Seconds to wait before it is killed [default: the container's own, else 10]
+    #[arg(short, long, visible_alias = "timeout", value_name = "SECONDS")]
+    time: Option<u64>,
+    /// Signal to send in place of the container's own
+    #[arg(short, long, value_name = "SIGNAL", value_parser = values::signal)]
+    signal: Option<i32>,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let timeout = args.time.map(Duration::from_secs);
+    each(context, &args.containers, |store, kept| {
+        stop::stop(store, kept, timeout, args.signal)?;
+        Ok(None)
+    })
+}
