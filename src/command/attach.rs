@@ -59,9 +59,8 @@ fn pass_signals(context: &Context, kept: &Kept) -> Result<(), Failure> {
 /// Shows a container on racker's streams until it ends or is left; its exit code. One that was just
 /// started has its log shown from the beginning.
 pub(super) fn show(kept: &Kept, input: bool, from_start: bool) -> Result<u8, Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(FAILED, format!("attach to {}: {error}", kept.config.name))
-    };
+    let failed =
+        |error: io::Error| Failure::new(FAILED, format!("attach to {}: {error}", kept.config.name));
     let viewer = match Viewer::connect(kept.directory()) {
         Ok(viewer) => viewer,
         // It is over already.
@@ -111,7 +110,9 @@ pub(super) fn show(kept: &Kept, input: bool, from_start: bool) -> Result<u8, Fai
         match viewer.next().map_err(failed)? {
             Said::Out(bytes) => {
                 let mut out = io::stdout().lock();
-                out.write_all(&bytes).and_then(|()| out.flush()).map_err(failed)?;
+                out.write_all(&bytes)
+                    .and_then(|()| out.flush())
+                    .map_err(failed)?;
             }
             Said::Errors(bytes) => io::stderr().lock().write_all(&bytes).map_err(failed)?,
             Said::Exit(code) => break code,

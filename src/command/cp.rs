@@ -43,7 +43,10 @@ impl Side {
         if !text.starts_with(['/', '.'])
             && let Some((name, path)) = text.split_once(':')
         {
-            return Ok(Self::Container(name.to_owned(), format!("/{}", path.trim_start_matches('/'))));
+            return Ok(Self::Container(
+                name.to_owned(),
+                format!("/{}", path.trim_start_matches('/')),
+            ));
         }
         let path = std::path::absolute(text)
             .map_err(|error| Failure::new(FAILED, format!("{text}: {error}")))?;
@@ -66,12 +69,17 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 return Err(Failure::new(FAILED, "copying between containers is not supported")
                     .hint("copy to the host first, or through `racker cp A:PATH - | racker cp - B:PATH`"));
             }
-            in_container(context, &name, |root, base| out(args, root, base, &path, &target))
+            in_container(context, &name, |root, base| {
+                out(args, root, base, &path, &target)
+            })
         }
-        (source, Side::Container(name, path)) => {
-            in_container(context, &name, |root, base| into(args, root, base, &source, &path))
-        }
-        _ => Err(Failure::new(FAILED, "must specify at least one container source: CONTAINER:PATH")),
+        (source, Side::Container(name, path)) => in_container(context, &name, |root, base| {
+            into(args, root, base, &source, &path)
+        }),
+        _ => Err(Failure::new(
+            FAILED,
+            "must specify at least one container source: CONTAINER:PATH",
+        )),
     }?;
     Ok(0)
 }
@@ -142,34 +150,70 @@ fn place(
         Some(false) if target.ends_with('/') => Err(format!("{target} is not a directory")),
         Some(false) => Ok((parent.to_owned(), last.to_owned())),
         None if source_is_directory => Ok((target.to_owned(), String::new())),
-        None if target.ends_with('/') => Err(format!("destination directory {target} does not exist")),
+        None if target.ends_with('/') => {
+            Err(format!("destination directory {target} does not exist"))
+        }
         None => Ok((parent.to_owned(), last.to_owned())),
     }
 }
 
 fn out(args: &Args, root: &Root, base: u32, path: &str, target: &Side) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::new(FAILED, format!("copy {path} of {}: {error}", name(&args.source)));
+    let failed = |error: io::Error| {
+        Failure::new(
+            FAILED,
+            format!("copy {path} of {}: {error}", name(&args.source)),
+        )
+    };
     let inside = Owners { base, kept: true };
     let source_is_directory = source_is_directory(root, path, args.follow_link).map_err(failed)?;
     match target {
         Side::Stream => {
-            let last = path.trim_end_matches("/.").rsplit('/').next().unwrap_or_default().to_owned();
-            let last = if path.ends_with("/.") { String::new() } else { last };
-            pack(root, path, &last, args.follow_link, inside, io::stdout().lock()).map_err(failed)
+            let last = path
+                .trim_end_matches("/.")
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            let last = if path.ends_with("/.") {
+                String::new()
+            } else {
+                last
+            };
+            pack(
+                root,
+                path,
+                &last,
+                args.follow_link,
+                inside,
+                io::stdout().lock(),
+            )
+            .map_err(failed)
         }
         Side::Host(target) => {
             let host = host()?;
-            let (at, name) = place(path, source_is_directory, target, is_directory(&host, target))
-                .map_err(|text| Failure::new(FAILED, text))?;
+            let (at, name) = place(
+                path,
+                source_is_directory,
+                target,
+                is_directory(&host, target),
+            )
+            .map_err(|text| Failure::new(FAILED, text))?;
             // A new directory for what is in another.
-            let made = if name.is_empty() { at.clone() } else { at.trim_end_matches('/').to_owned() };
+            let made = if name.is_empty() {
+                at.clone()
+            } else {
+                at.trim_end_matches('/').to_owned()
+            };
             if name.is_empty() && is_directory(&host, &at).is_none() {
                 std::fs::create_dir(&made)
                     .map_err(|error| Failure::new(FAILED, format!("create {made}: {error}")))?;
             } else if is_directory(&host, &at) != Some(true) {
                 return Err(Failure::new(FAILED, format!("no such directory: {at}")));
             }
-            let outside = Owners { base: 0, kept: args.archive };
+            let outside = Owners {
+                base: 0,
+                kept: args.archive,
+            };
             through(
                 |pipe| pack(root, path, &name, args.follow_link, inside, pipe),
                 |pipe| unpack(&host, &at, outside, pipe),
@@ -181,14 +225,24 @@ fn out(args: &Args, root: &Root, base: u32, path: &str, target: &Side) -> Result
 }
 
 fn into(args: &Args, root: &Root, base: u32, source: &Side, path: &str) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::new(FAILED, format!("copy to {path} of {}: {error}", name(&args.target)));
-    let inside = Owners { base, kept: args.archive };
+    let failed = |error: io::Error| {
+        Failure::new(
+            FAILED,
+            format!("copy to {path} of {}: {error}", name(&args.target)),
+        )
+    };
+    let inside = Owners {
+        base,
+        kept: args.archive,
+    };
     match source {
         Side::Stream => {
             if is_directory(root, path) != Some(true) {
                 return Err(Failure::new(
                     FAILED,
-                    format!("destination \"{path}\" must be a directory in order to read an archive"),
+                    format!(
+                        "destination \"{path}\" must be a directory in order to read an archive"
+                    ),
                 ));
             }
             let kept = Owners { base, kept: true };
@@ -196,10 +250,8 @@ fn into(args: &Args, root: &Root, base: u32, source: &Side, path: &str) -> Resul
         }
         Side::Host(source) => {
             let host = host()?;
-            let source_is_directory =
-                source_is_directory(&host, source, args.follow_link).map_err(|error| {
-                    Failure::new(FAILED, format!("{source}: {error}"))
-                })?;
+            let source_is_directory = source_is_directory(&host, source, args.follow_link)
+                .map_err(|error| Failure::new(FAILED, format!("{source}: {error}")))?;
             let (at, name) = place(source, source_is_directory, path, is_directory(root, path))
                 .map_err(|text| Failure::new(FAILED, text))?;
             if is_directory(root, &at).is_none() {
@@ -207,12 +259,18 @@ fn into(args: &Args, root: &Root, base: u32, source: &Side, path: &str) -> Resul
                 if is_directory(root, &parent.to_string_lossy()) != Some(true) || !name.is_empty() {
                     return Err(Failure::new(
                         FAILED,
-                        format!("could not find the directory {at} in container {}", self::name(&args.target)),
+                        format!(
+                            "could not find the directory {at} in container {}",
+                            self::name(&args.target)
+                        ),
                     ));
                 }
                 root.make_directories(&at, base).map_err(failed)?;
             }
-            let outside = Owners { base: 0, kept: true };
+            let outside = Owners {
+                base: 0,
+                kept: true,
+            };
             through(
                 |pipe| pack(&host, source, &name, args.follow_link, outside, pipe),
                 |pipe| unpack(root, &at, inside, pipe),

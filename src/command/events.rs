@@ -42,8 +42,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Some(text) => Some(Format::parse(text)?),
     };
     let filters = args.filter.iter().map(|text| {
-        text.split_once('=')
-            .ok_or_else(|| Failure::new(FAILED, format!("invalid filter {text:?}: expected KEY=VALUE")))
+        text.split_once('=').ok_or_else(|| {
+            Failure::new(
+                FAILED,
+                format!("invalid filter {text:?}: expected KEY=VALUE"),
+            )
+        })
     });
     let filters: Vec<(&str, &str)> = filters.collect::<Result<_, _>>()?;
     let mut reader: Option<BufReader<std::fs::File>> = None;
@@ -66,7 +70,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                         return Ok(0);
                     }
                     if time >= since && filters.iter().all(|it| holds(*it, &event)) {
-                        context.ui.data(shown(&event, time, args.format.as_deref(), format.as_ref())?)?;
+                        context.ui.data(shown(
+                            &event,
+                            time,
+                            args.format.as_deref(),
+                            format.as_ref(),
+                        )?)?;
                     }
                 }
                 line.clear();

@@ -54,8 +54,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     let kept = Yard::of(&context.store()?).find(&args.container)?;
     let state = kept.running()?;
-    let terminal =
-        args.tty && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let terminal = args.tty && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let env = env(&args, terminal).map_err(|text| Failure::new(FAILED, text))?;
     let wanted = Wanted {
         user: args.user.as_deref(),

@@ -69,7 +69,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             Ok(count) if count >= 0 => entries.len().saturating_sub(count as usize),
             Ok(_) => 0,
             Err(_) => {
-                return Err(Failure::new(FAILED, format!("--tail {text:?} is no number")));
+                return Err(Failure::new(
+                    FAILED,
+                    format!("--tail {text:?} is no number"),
+                ));
             }
         },
     };
@@ -132,7 +135,12 @@ fn print(entry: &Entry, timestamps: bool) -> io::Result<()> {
 
 /// A moment: RFC 3339, seconds since 1970, or so long ago.
 pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, Failure> {
-    let wrong = || Failure::new(FAILED, format!("{text:?} is no moment, such as 10m or 2026-01-02T03:04:05Z"));
+    let wrong = || {
+        Failure::new(
+            FAILED,
+            format!("{text:?} is no moment, such as 10m or 2026-01-02T03:04:05Z"),
+        )
+    };
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Ok(time);
     }

@@ -3,56 +3,56 @@
 //! Nothing else knows clap. Each verb has its arguments and a `run` that gives racker's exit code.
 
 mod asked;
+mod attach;
 mod bake;
 mod bake_report;
-mod destination;
+mod commit;
+mod cp;
 mod create;
+mod destination;
 mod diff;
 mod doctor;
+mod each;
+mod events;
+mod exec;
 mod history;
 mod images;
 mod import;
 mod inspect;
+mod kill;
 mod load;
 mod lock;
 mod log;
 mod login;
 mod logout;
+mod logs;
+mod network;
+mod pause;
 mod pkgprobe;
 mod plan;
+mod port;
 mod postroj;
 mod provenance;
+mod prune;
+mod ps;
 mod pull;
 mod push;
+mod rename;
+mod restart;
+mod rm;
 mod rmi;
 mod rules;
 mod run;
 mod save;
 mod sbom;
-mod tag;
-mod attach;
-mod each;
-mod exec;
-mod kill;
-mod logs;
-mod pause;
-mod port;
-mod ps;
-mod rename;
-mod restart;
-mod rm;
 mod start;
-mod stop;
-mod top;
-mod wait;
-mod commit;
-mod cp;
-mod events;
-mod network;
-mod prune;
 mod stats;
-mod volume;
+mod stop;
+mod tag;
+mod top;
 mod version;
+mod volume;
+mod wait;
 mod why;
 
 pub use bake::{bake_chain, curated_lock};
@@ -215,7 +215,12 @@ struct Context {
 
 /// Docker's groups of verbs: `container ps` is `ps`, `image ls` is `images`, and so on.
 fn groups(mut words: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
-    let word = |place: usize| words.get(place).and_then(|it| it.to_str()).unwrap_or_default();
+    let word = |place: usize| {
+        words
+            .get(place)
+            .and_then(|it| it.to_str())
+            .unwrap_or_default()
+    };
     let verb = match (word(1), word(2)) {
         ("container", "ls" | "list") => "ps",
         ("image", "ls" | "list") => "images",
@@ -247,8 +252,7 @@ pub fn main() -> u8 {
             };
         }
     };
-    let own_code =
-        matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
+    let own_code = matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
     perform(cli.global, own_code, |context| match cli.verb {
         Verb::Bake(args) => bake::run(context, args),
         Verb::Plan(args) => plan::run(context, args),

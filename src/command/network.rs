@@ -7,7 +7,11 @@ use crate::container::network::{DEFAULT, Network, Networks};
 use crate::failure::{FAILED, Failure};
 use crate::ui::{Column, Wish};
 
-const COLUMNS: [Column; 3] = [("NAME", "Name"), ("SUBNET", "Subnet"), ("CONTAINERS", "Containers")];
+const COLUMNS: [Column; 3] = [
+    ("NAME", "Name"),
+    ("SUBNET", "Subnet"),
+    ("CONTAINERS", "Containers"),
+];
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -63,7 +67,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Verb::Create { name, internal } => {
             check(name)?;
             if networks.find(name)?.is_some() {
-                return Err(Failure::new(FAILED, format!("network with name {name} already exists")));
+                return Err(Failure::new(
+                    FAILED,
+                    format!("network with name {name} already exists"),
+                ));
             }
             networks.create(name, *internal)?;
             context.ui.data(name)?;
@@ -77,21 +84,28 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             context.ui.listing(&rows, &COLUMNS, wish)?;
         }
         Verb::Inspect { names } => {
-            let found = names.iter().map(|name| need(&networks, name).map(|it| row(&it)));
+            let found = names
+                .iter()
+                .map(|name| need(&networks, name).map(|it| row(&it)));
             context.ui.json(&found.collect::<Result<Vec<_>, _>>()?)?;
         }
         Verb::Rm { names } => {
             for name in names {
                 let network = need(&networks, name)?;
                 if let Some(id) = network.members.keys().next() {
-                    return Err(Failure::new(FAILED, format!("network {name} is in use by container {id}")));
+                    return Err(Failure::new(
+                        FAILED,
+                        format!("network {name} is in use by container {id}"),
+                    ));
                 }
                 networks.remove(&network)?;
                 context.ui.data(name)?;
             }
         }
         Verb::Prune { force } => {
-            if !force && !super::prune::confirmed("This will remove all networks that nobody is in.")? {
+            if !force
+                && !super::prune::confirmed("This will remove all networks that nobody is in.")?
+            {
                 return Ok(0);
             }
             for network in networks.all()? {
@@ -107,13 +121,24 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 
 /// Names that mean something else, or are no file's name.
 fn check(name: &str) -> Result<(), Failure> {
-    let plain = name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it));
-    let first = name.bytes().next().is_some_and(|it| it.is_ascii_alphanumeric());
+    let plain = name
+        .bytes()
+        .all(|it| it.is_ascii_alphanumeric() || b"_.-".contains(&it));
+    let first = name
+        .bytes()
+        .next()
+        .is_some_and(|it| it.is_ascii_alphanumeric());
     if matches!(name, "none" | "host" | "bridge" | "default" | DEFAULT) {
-        return Err(Failure::new(FAILED, format!("network name {name} is racker's own")));
+        return Err(Failure::new(
+            FAILED,
+            format!("network name {name} is racker's own"),
+        ));
     }
     if !plain || !first {
-        return Err(Failure::new(FAILED, format!("invalid network name {name:?}")));
+        return Err(Failure::new(
+            FAILED,
+            format!("invalid network name {name:?}"),
+        ));
     }
     Ok(())
 }

@@ -47,18 +47,25 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
         context.ui.data("")?;
     }
-    context.ui.data(format!("Total reclaimed space: {}", size(freed)))?;
+    context
+        .ui
+        .data(format!("Total reclaimed space: {}", size(freed)))?;
     Ok(0)
 }
 
 /// Asks, where there is somebody.
 pub(super) fn confirmed(warning: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(FAILED, "nobody can be asked whether that is meant")
-            .hint("--force does it without asking"));
+        return Err(
+            Failure::new(FAILED, "nobody can be asked whether that is meant")
+                .hint("--force does it without asking"),
+        );
     }
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "WARNING! {warning}\nAre you sure you want to continue? [y/N] ");
+    let _ = write!(
+        err,
+        "WARNING! {warning}\nAre you sure you want to continue? [y/N] "
+    );
     let _ = err.flush();
     let mut answer = String::new();
     std::io::stdin()

@@ -54,7 +54,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let any = args.all
         || args.latest
         || args.last.is_some()
-        || filters.iter().any(|it| matches!(it.key.as_str(), "status" | "exited"));
+        || filters
+            .iter()
+            .any(|it| matches!(it.key.as_str(), "status" | "exited"));
     let limit = if args.latest {
         1
     } else {

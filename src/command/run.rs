@@ -29,13 +29,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     container::slot::require_root()?;
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {
-        let kept = asked::create(
-            shop,
-            &args.options,
-            &args.image,
-            &args.command,
-            args.detach,
-        )?;
+        let kept = asked::create(shop, &args.options, &args.image, &args.command, args.detach)?;
         context.phase("container made");
         if args.detach {
             let started = in_background(context, &kept);

@@ -23,7 +23,10 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     if args.attach || args.interactive {
         let [name] = &args.containers[..] else {
-            return Err(Failure::new(FAILED, "cannot start and attach multiple containers at once"));
+            return Err(Failure::new(
+                FAILED,
+                "cannot start and attach multiple containers at once",
+            ));
         };
         let kept = Yard::of(&context.store()?).find(name)?;
         in_background(context, &kept)?;

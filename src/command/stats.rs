@@ -61,7 +61,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             // A share of the processors is one of a span of time.
             for kept in &all {
                 if let Ok(state) = kept.running() {
-                    before.insert(kept.config.id.clone(), (usage::sample(kept, &state)?, Instant::now()));
+                    before.insert(
+                        kept.config.id.clone(),
+                        (usage::sample(kept, &state)?, Instant::now()),
+                    );
                 }
             }
             std::thread::sleep(PAUSE / 2);

@@ -9,14 +9,21 @@ pub(super) struct Args {
     /// Container
     container: String,
     /// Options for the host's ps
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "PS-OPTION")]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "PS-OPTION"
+    )]
     options: Vec<String>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let kept = Yard::of(&context.store()?).find(&args.container)?;
     kept.running()?;
-    let pids: Vec<String> = usage::pids(&kept)?.iter().map(ToString::to_string).collect();
+    let pids: Vec<String> = usage::pids(&kept)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let options = if args.options.is_empty() {
         vec!["-f".to_owned()]
     } else {

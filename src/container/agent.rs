@@ -192,10 +192,7 @@ impl Agent {
                 let text = String::from_utf8_lossy(&line[..end]).into_owned();
                 return Ok(Line::Text(text));
             }
-            let mut fds = [PollFd::from_borrowed_fd(
-                self.stream.as_fd(),
-                PollFlags::IN,
-            )];
+            let mut fds = [PollFd::from_borrowed_fd(self.stream.as_fd(), PollFlags::IN)];
             if !notify::wait(&mut fds, deadline)? {
                 return Ok(Line::TimedOut);
             }
@@ -287,4 +284,3 @@ fn command(process: &Process) -> Vec<u8> {
     }
     body
 }
-

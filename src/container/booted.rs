@@ -53,12 +53,10 @@ pub fn run(
         Console::Terminal(screen) => {
             let owner = ids.base + process.user.uid.min(ids.count - 1);
             let shown = screen.show(guest.leader, owner)?;
-            let end = guest.bus.run(
-                UNIT,
-                on_terminal(properties, &shown),
-                None,
-                options.started,
-            )?;
+            let end =
+                guest
+                    .bus
+                    .run(UNIT, on_terminal(properties, &shown), None, options.started)?;
             snapshot.slot().kill()?;
             shown.finish();
             end
@@ -66,12 +64,9 @@ pub fn run(
         Console::Streams(streams) => {
             let (ends, relay) =
                 relay::streams(&process.user, ids, streams).map_err(Error::io("make pipes"))?;
-            let end = guest.bus.run(
-                UNIT,
-                on_pipes(properties, ends),
-                None,
-                options.started,
-            )?;
+            let end = guest
+                .bus
+                .run(UNIT, on_pipes(properties, ends), None, options.started)?;
             // What the command left running holds the pipes; it ends with the command, as in docker.
             snapshot.slot().kill()?;
             relay.finish();

@@ -99,6 +99,9 @@ mod tests {
         assert_eq!(left(&list(&["CHOWN"]), &list(&["all"])), Some(1));
         let all = (1u64 << NAMES.len()) - 1;
         assert_eq!(left(&[], &list(&["CHOWN"])), Some(all & !1));
-        assert_eq!(left(&list(&["all"]), &list(&["KILL"])), Some(all & !(1 << 5)));
+        assert_eq!(
+            left(&list(&["all"]), &list(&["KILL"])),
+            Some(all & !(1 << 5))
+        );
     }
 }

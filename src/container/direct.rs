@@ -120,7 +120,11 @@ pub fn run(
         return Err(died());
     };
     (options.phase)("first process runs");
-    if nspawn.learns() && agent.ready().map_err(Error::io("wait for the container's pid 1"))? {
+    if nspawn.learns()
+        && agent
+            .ready()
+            .map_err(Error::io("wait for the container's pid 1"))?
+    {
         nspawn.learn_filters(leader);
     }
     (options.runs)(leader)?;

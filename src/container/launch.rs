@@ -12,8 +12,8 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::notify::{self, Heard, Notify};
 use super::filters::{self, Filters};
+use super::notify::{self, Heard, Notify};
 use super::nspawn::{Extras, Invocation, Network, PROGRAM};
 use super::{Error, Snapshot};
 use crate::sys;

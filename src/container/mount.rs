@@ -98,7 +98,9 @@ pub fn tree(
 type Map = Option<OwnedFd>;
 
 fn map_of(ids: IdMap) -> io::Result<Map> {
-    (!ids.is_identity()).then(|| user_namespace(ids)).transpose()
+    (!ids.is_identity())
+        .then(|| user_namespace(ids))
+        .transpose()
 }
 
 fn mapped(mount: OwnedFd, map: &Map) -> io::Result<OwnedFd> {

@@ -171,8 +171,7 @@ impl Networks {
     pub fn create(&self, name: &str, internal: bool) -> Result<Network, Error> {
         let all = self.all()?;
         let taken = |number: u8| {
-            all.iter().any(|it| it.number == number)
-                || interface_exists(&format!("racker{number}"))
+            all.iter().any(|it| it.number == number) || interface_exists(&format!("racker{number}"))
         };
         let number = (0..NETWORKS)
             .find(|number| !taken(*number))
@@ -276,7 +275,10 @@ fn write_hosts(network: &Network) {
             }
         }
         // It may be gone by now.
-        let open = File::options().write(true).truncate(true).open(&member.hosts);
+        let open = File::options()
+            .write(true)
+            .truncate(true)
+            .open(&member.hosts);
         let _ = open.and_then(|mut file| file.write_all(text.as_bytes()));
     }
 }
@@ -340,7 +342,9 @@ fn ip(leader: Option<u32>, lines: &str) -> Result<(), Error> {
         None => Command::new("ip"),
         Some(leader) => {
             let mut command = Command::new("nsenter");
-            command.arg(format!("--net=/proc/{leader}/ns/net")).arg("ip");
+            command
+                .arg(format!("--net=/proc/{leader}/ns/net"))
+                .arg("ip");
             command
         }
     };
@@ -366,6 +370,9 @@ fn run(command: &mut Command, input: &str) -> Result<(), Error> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said: Vec<&str> = said.lines().filter(|it| !it.starts_with("Command failed")).collect();
+    let said: Vec<&str> = said
+        .lines()
+        .filter(|it| !it.starts_with("Command failed"))
+        .collect();
     Err(Error::Network(format!("{name}: {}", said.join("; "))))
 }

@@ -285,7 +285,14 @@ mod tests {
 
     #[test]
     fn a_booted_container() {
-        let all = text(&Extras::default(), Payload::Boot { purpose: Purpose::Command, filtered: false }, &[]);
+        let all = text(
+            &Extras::default(),
+            Payload::Boot {
+                purpose: Purpose::Command,
+                filtered: false,
+            },
+            &[],
+        );
         assert_eq!(
             all[..18].join(" "),
             "--quiet --settings=no --register=no --keep-unit --directory=/run/racker/x/root \
@@ -309,7 +316,10 @@ mod tests {
             dropped: vec!["all".into()],
             no_new_privileges: true,
             read_only: true,
-            tmpfs: vec![("/scratch".into(), "size=1m".into()), ("/t".into(), String::new())],
+            tmpfs: vec![
+                ("/scratch".into(), "size=1m".into()),
+                ("/t".into(), String::new()),
+            ],
             privileged: false,
         };
         let payload = Payload::Agent {

@@ -114,7 +114,10 @@ impl Root {
     /// Makes an empty file at `path` where nothing is, owned by `owner`, and the directories that
     /// lead to it.
     pub fn make_file(&self, path: &str, owner: u32) -> io::Result<()> {
-        let (parent, name) = path.trim_end_matches('/').rsplit_once('/').unwrap_or(("", path));
+        let (parent, name) = path
+            .trim_end_matches('/')
+            .rsplit_once('/')
+            .unwrap_or(("", path));
         self.make_directories(parent, owner)?;
         let parent = self.file(format!("{parent}/"), OFlags::PATH | OFlags::DIRECTORY)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

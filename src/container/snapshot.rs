@@ -70,9 +70,7 @@ impl Snapshot {
         };
         tmpfs(&directory, size).map_err(Error::io("mount a tmpfs"))?;
         nspawn_directories().map_err(Error::io("mount what systemd-nspawn needs"))?;
-        let writable = disk
-            .or(kept)
-            .unwrap_or_else(|| directory.join("writable"));
+        let writable = disk.or(kept).unwrap_or_else(|| directory.join("writable"));
         let layout = mount::Layout {
             directory: &directory,
             writable: &writable,

@@ -10,9 +10,9 @@ use rustix::fs::FileType;
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
+use super::Error;
 use super::kept::Kept;
 use super::state::Status;
-use super::Error;
 
 /// What is racker's in every container, and no change of it.
 const OWN: [&str; 4] = ["etc/hosts", "etc/resolv.conf", "run", "dev"];
@@ -52,7 +52,11 @@ pub fn changes(store: &Store, kept: &Kept) -> Result<Vec<(Kind, String)>, Error>
         let entry = match entry {
             Ok(entry) => entry,
             // The container goes on.
-            Err(error) if error.io_error().is_some_and(|it| it.kind() == io::ErrorKind::NotFound) => {
+            Err(error)
+                if error
+                    .io_error()
+                    .is_some_and(|it| it.kind() == io::ErrorKind::NotFound) =>
+            {
                 continue;
             }
             Err(error) => {
@@ -73,8 +77,7 @@ pub fn changes(store: &Store, kept: &Kept) -> Result<Vec<(Kind, String)>, Error>
         let Ok(found) = entry.metadata() else {
             continue;
         };
-        let whiteout =
-            FileType::from_raw_mode(found.mode()).is_char_device() && found.rdev() == 0;
+        let whiteout = FileType::from_raw_mode(found.mode()).is_char_device() && found.rdev() == 0;
         let shown = crate::shown::shown_path(bytes);
         let kind = match (whiteout, known) {
             (true, _) => Kind::Deleted,
@@ -194,7 +197,8 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
     if let Some(author) = commit.author {
         config["author"] = json!(author);
     }
-    let stamp = jiff::Timestamp::from_second(now).map_or_else(|_| String::new(), |it| it.to_string());
+    let stamp =
+        jiff::Timestamp::from_second(now).map_or_else(|_| String::new(), |it| it.to_string());
     config["created"] = json!(stamp);
     let entry = json!({
         "created": stamp,

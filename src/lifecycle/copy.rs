@@ -11,7 +11,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chownat, fchown, fchmod,
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chownat, fchmod, fchown,
     fstat, futimens, linkat, mkdirat, mknodat, openat, readlinkat, statat, symlinkat, unlinkat,
 };
 use tar::{Archive, Builder, EntryType, Header};
@@ -75,7 +75,13 @@ pub fn pack(
         }
     } else {
         let parent = root.file(parent, OFlags::PATH | OFlags::DIRECTORY)?;
-        add(&mut builder, &parent, last.as_bytes(), Path::new(name), owners)?;
+        add(
+            &mut builder,
+            &parent,
+            last.as_bytes(),
+            Path::new(name),
+            owners,
+        )?;
     }
     builder.finish()
 }
@@ -228,22 +234,30 @@ pub fn unpack(root: &Root, at: &str, owners: Owners, input: impl Read) -> io::Re
             EntryType::Symlink => {
                 let target = entry.link_name()?.ok_or(io::ErrorKind::InvalidData)?;
                 symlinkat(target.as_os_str(), &directory, name)?;
-                chownat(&directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+                chownat(
+                    &directory,
+                    name,
+                    Some(uid),
+                    Some(gid),
+                    AtFlags::SYMLINK_NOFOLLOW,
+                )?;
             }
             EntryType::Link => {
                 let target = clean(&entry.link_name()?.ok_or(io::ErrorKind::InvalidData)?)?;
-                let parent = self::directory(
-                    root,
-                    at,
-                    target.parent().unwrap_or(Path::new("")),
-                    owners,
-                )?;
+                let parent =
+                    self::directory(root, at, target.parent().unwrap_or(Path::new("")), owners)?;
                 let target = target.file_name().ok_or(io::ErrorKind::InvalidData)?;
                 linkat(&parent, target, &directory, name, AtFlags::empty())?;
             }
             EntryType::Fifo => {
                 mknodat(&directory, name, FileType::Fifo, mode, 0)?;
-                chownat(&directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?;
+                chownat(
+                    &directory,
+                    name,
+                    Some(uid),
+                    Some(gid),
+                    AtFlags::SYMLINK_NOFOLLOW,
+                )?;
             }
             // A device is the machine's.
             _ => {}
@@ -325,12 +339,18 @@ mod tests {
         fs::create_dir_all(from.path().join("a/b")).unwrap();
         fs::write(from.path().join("a/b/file"), "text").unwrap();
         symlink("b/file", from.path().join("a/link")).unwrap();
-        let (source, target) = (Root::open(from.path()).unwrap(), Root::open(to.path()).unwrap());
+        let (source, target) = (
+            Root::open(from.path()).unwrap(),
+            Root::open(to.path()).unwrap(),
+        );
         let mut tar = Vec::new();
         pack(&source, "/a", "x", false, owners(), &mut tar).unwrap();
         unpack(&target, "/", owners(), &tar[..]).unwrap();
         unpack(&target, "/", owners(), &tar[..]).unwrap();
-        assert_eq!(fs::read_to_string(to.path().join("x/link")).unwrap(), "text");
+        assert_eq!(
+            fs::read_to_string(to.path().join("x/link")).unwrap(),
+            "text"
+        );
         let time = |path: PathBuf| fs::metadata(path).unwrap().mtime();
         assert_eq!(time(from.path().join("a/b")), time(to.path().join("x/b")));
     }

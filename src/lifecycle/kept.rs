@@ -41,8 +41,7 @@ pub struct Held(File);
 impl Kept {
     /// Writes down a new one; its directory must not exist.
     pub(super) fn create(directory: PathBuf, config: Config) -> Result<Self, Error> {
-        fs::create_dir(&directory)
-            .map_err(Error::io(format!("create {}", directory.display())))?;
+        fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
         let kept = Self { directory, config };
         File::create_new(kept.path("lock")).map_err(Error::io("create the container's lock"))?;
         fs::write(kept.path("tree"), kept.config.tree.to_string())
@@ -126,8 +125,7 @@ impl Kept {
     /// Waits until nobody supervises it any more; its exit code.
     pub fn wait(&self) -> Result<u8, Error> {
         let path = self.path("lock");
-        let mut file =
-            File::open(&path).map_err(|_| Error::NoSuch(self.config.name.clone()))?;
+        let mut file = File::open(&path).map_err(|_| Error::NoSuch(self.config.name.clone()))?;
         retry(|| flock(&file, FlockOperation::LockShared))
             .map_err(Error::io("wait for the container"))?;
         let mut text = String::new();
@@ -201,9 +199,7 @@ impl Held {
     }
 }
 
-fn retry<T>(
-    call: impl FnMut() -> Result<T, rustix::io::Errno>,
-) -> Result<T, rustix::io::Errno> {
+fn retry<T>(call: impl FnMut() -> Result<T, rustix::io::Errno>) -> Result<T, rustix::io::Errno> {
     rustix::io::retry_on_intr(call)
 }
 

@@ -2,8 +2,8 @@
 
 use super::Error;
 use super::config::Config;
-use crate::container::{capabilities, users};
 use crate::container::{Process, Root};
+use crate::container::{capabilities, users};
 
 /// Who a command of the container runs as, and where.
 #[derive(Debug, Clone, Default)]

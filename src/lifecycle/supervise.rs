@@ -26,7 +26,9 @@ use crate::container::network::{Networks, Newcomer};
 use crate::container::ports::{Proxy, Published};
 use crate::container::slot::Wish;
 use crate::container::terminal::Screen;
-use crate::container::{self, Console, Exit, Root, Snapshot, Streams, Upper, booted, on_own_thread};
+use crate::container::{
+    self, Console, Exit, Root, Snapshot, Streams, Upper, booted, on_own_thread,
+};
 
 /// The first pause before a container is started again; it doubles up to a minute.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -94,7 +96,8 @@ impl Supervisor<'_> {
     /// Errors: it runs already; it could not be started, which is written down too.
     pub fn run(&self, kept: &Kept) -> Result<Exit, Error> {
         let mut held = kept.hold()?;
-        held.leave(None).map_err(Error::io("write the container's lock"))?;
+        held.leave(None)
+            .map_err(Error::io("write the container's lock"))?;
         let watched = Watched {
             kept,
             state: Mutex::new(State {
@@ -212,7 +215,12 @@ impl Supervisor<'_> {
         let left = held
             .leave(Some(code))
             .map_err(Error::io("write the container's lock"));
-        events::put(self.store, config, "die", &[("exitCode", &code.to_string())]);
+        events::put(
+            self.store,
+            config,
+            "die",
+            &[("exitCode", &code.to_string())],
+        );
         if config.remove {
             events::put(self.store, config, "destroy", &[]);
         }
@@ -423,7 +431,10 @@ pub fn main(store: &Path, id: &str, method: Method) -> u8 {
                 text = format!("{text}: {cause}");
                 source = cause.source();
             }
-            let hints = error.hints().into_iter().map(|hint| format!("hint: {hint}"));
+            let hints = error
+                .hints()
+                .into_iter()
+                .map(|hint| format!("hint: {hint}"));
             let lines: Vec<String> = std::iter::once(text).chain(hints).collect();
             say(format!("failed {code}\n{}\n", lines.join("\n")));
             code

@@ -11,11 +11,11 @@ use racker_store::Store;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use walkdir::WalkDir;
 
+use super::Error;
 use super::config::{Config, Mount, NetworkMode};
 use super::kept::Kept;
 use super::volume;
 use super::yard::Yard;
-use super::Error;
 use crate::container::nspawn::{Bind, Extras, Network};
 use crate::container::{self, Snapshot, hosts};
 
@@ -172,7 +172,9 @@ fn file(kept: &Kept, name: &str, text: &str, owner: u32, target: &str) -> Result
 /// The lines of `/etc/hosts` that `--add-host` asks for.
 pub(super) fn own_hosts(config: &Config) -> String {
     let lines = config.hosts.iter();
-    lines.map(|(name, address)| format!("{address}\t{name}\n")).collect()
+    lines
+        .map(|(name, address)| format!("{address}\t{name}\n"))
+        .collect()
 }
 
 /// Its `/etc/resolv.conf`: the host's, where nothing else is said. Source: `resolv.conf(5)`.
@@ -192,7 +194,9 @@ fn name_servers(config: &Config) -> Option<String> {
     }
     if config.dns_search.is_empty() {
         let others = host.lines().filter(|line| {
-            ["search", "domain", "options"].iter().any(|it| line.starts_with(it))
+            ["search", "domain", "options"]
+                .iter()
+                .any(|it| line.starts_with(it))
         });
         others.for_each(|line| text.push_str(&format!("{line}\n")));
     } else {
@@ -251,7 +255,9 @@ pub(super) fn sysctls(config: &Config, leader: u32) -> Result<(), container::Err
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let reason = said.rsplit(": ").next().unwrap_or_default().trim();
-            return Err(container::Error::io(action())(io::Error::other(reason.to_owned())));
+            return Err(container::Error::io(action())(io::Error::other(
+                reason.to_owned(),
+            )));
         }
     }
     Ok(())
@@ -269,7 +275,11 @@ pub(super) fn shift(upper: &Path, from: u32, to: u32) -> Result<(), Error> {
             action: action(),
             source: error.into(),
         })?;
-        let moved = |id: u32| id.checked_sub(from).filter(|it| *it < 65536).map(|it| to + it);
+        let moved = |id: u32| {
+            id.checked_sub(from)
+                .filter(|it| *it < 65536)
+                .map(|it| to + it)
+        };
         lchown(entry.path(), moved(found.uid()), moved(found.gid()))
             .map_err(Error::io(action()))?;
         // A new owner takes these bits away.

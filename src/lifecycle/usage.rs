@@ -40,7 +40,11 @@ pub fn pids(kept: &Kept) -> Result<Vec<u32>, Error> {
     for entry in walkdir::WalkDir::new(root).into_iter().flatten() {
         if entry.file_type().is_dir() {
             let text = fs::read_to_string(entry.path().join("cgroup.procs"));
-            all.extend(text.unwrap_or_default().lines().filter_map(|it| it.parse::<u32>().ok()));
+            all.extend(
+                text.unwrap_or_default()
+                    .lines()
+                    .filter_map(|it| it.parse::<u32>().ok()),
+            );
         }
     }
     Ok(all)
@@ -67,7 +71,10 @@ pub fn sample(kept: &Kept, state: &State) -> Result<Usage, Error> {
         usage.disk.0 += counter("read_bytes:");
         usage.disk.1 += counter("write_bytes:");
     }
-    let stat = kept.cgroup().and_then(|it| it.read("cpu.stat")).unwrap_or_default();
+    let stat = kept
+        .cgroup()
+        .and_then(|it| it.read("cpu.stat"))
+        .unwrap_or_default();
     let time = stat.lines().find_map(|it| it.strip_prefix("usage_usec "));
     usage.processor = time.and_then(|it| it.parse().ok()).unwrap_or(0);
     let net = fs::read_to_string(format!("/proc/{}/net/dev", state.leader)).unwrap_or_default();

@@ -131,8 +131,9 @@ pub(super) fn use_for(
     let (volume, new) = create(store, name, std::collections::BTreeMap::new())?;
     let data = volume.data(store);
     if new {
-        fill(snapshot, target, &data)
-            .map_err(Error::io(format!("copy {target} of the image into volume {name}")))?;
+        fill(snapshot, target, &data).map_err(Error::io(format!(
+            "copy {target} of the image into volume {name}"
+        )))?;
     }
     Ok(data)
 }
@@ -146,7 +147,11 @@ fn fill(snapshot: &Snapshot, target: &str, data: &Path) -> io::Result<()> {
     use std::os::fd::AsRawFd;
     let status = Command::new("cp")
         .args(["--archive", "--no-target-directory"])
-        .arg(format!("/proc/{}/fd/{}/.", std::process::id(), source.as_raw_fd()))
+        .arg(format!(
+            "/proc/{}/fd/{}/.",
+            std::process::id(),
+            source.as_raw_fd()
+        ))
         .arg(data)
         .status()?;
     if !status.success() {

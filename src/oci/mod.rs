@@ -3,18 +3,19 @@
 //! ```text
 //! text --reference--> Reference --registries--> endpoints --registry--> manifest
 //!                                                             |            | index (platform)
-//!                                            auth, http, transfer          v
+//!                              auth, keyring, http, transfer               v
 //! blobs ------------------------- layers (decompress) <---- config, layer digests
 //!                                     |
 //!                                     v  assemble: apply in order, one image
 //!                                   store
 //! ```
 //!
-//! image in the store --outgoing--> the same, elsewhere
+//! image in the store --outgoing--> the same, elsewhere (a registry: upload)
 //!
 //! Nothing here starts a container or follows a path of an image on this machine. No byte is
 //! believed before its digest is verified, and an image appears in the store only when all of it
-//! is there. The environment is not read: callers hand in [`Settings`] and [`Options`].
+//! is there. The environment is not read, but for the proxies by the HTTP library: callers hand in
+//! [`Settings`] and [`Options`].
 
 pub mod archive;
 mod assemble;

@@ -29,6 +29,7 @@ pub(crate) struct Repository<'a> {
 }
 
 impl<'a> Repository<'a> {
+    /// A repository to pull from.
     pub(crate) fn new(
         client: &'a Client,
         endpoint: Endpoint,
@@ -37,12 +38,7 @@ impl<'a> Repository<'a> {
         let repository = &endpoint.repository;
         let session = Session::new(repository, credentials, endpoint.insecure)
             .or_scope(format!("repository:{repository}:pull"));
-        Self {
-            client,
-            session,
-            endpoint,
-            scheme: OnceLock::new(),
-        }
+        Self::with_session(client, endpoint, session)
     }
 
     /// A repository that can be written; `source` is another that blobs may come from.
@@ -58,12 +54,7 @@ impl<'a> Repository<'a> {
         if let Some(source) = source {
             session = session.with_scope(format!("repository:{source}:pull"));
         }
-        Self {
-            client,
-            session,
-            endpoint,
-            scheme: OnceLock::new(),
-        }
+        Self::with_session(client, endpoint, session)
     }
 
     /// The registry itself, to see whether it lets somebody in.
@@ -73,10 +64,14 @@ impl<'a> Repository<'a> {
         credentials: Option<Credentials>,
     ) -> Self {
         let session = Session::new("the registry", credentials, endpoint.insecure);
+        Self::with_session(client, endpoint, session)
+    }
+
+    fn with_session(client: &'a Client, endpoint: Endpoint, session: Session) -> Self {
         Self {
             client,
-            session,
             endpoint,
+            session,
             scheme: OnceLock::new(),
         }
     }

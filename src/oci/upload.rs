@@ -23,6 +23,8 @@ use super::response::Response;
 
 /// Bytes of a piece, and the most that goes without pieces.
 const PIECE: u64 = 8 << 20;
+/// Bytes of a piece, however many a registry wants.
+const PIECE_MAX: u64 = 64 << 20;
 /// Pieces of one upload that may get it no further.
 const STALLS: u32 = 5;
 const BINARY: (&str, &str) = ("content-type", "application/octet-stream");
@@ -77,6 +79,7 @@ pub(crate) fn upload(
         file,
         what: blob.digest.to_string(),
         whole: blob.size <= PIECE,
+        piece: PIECE,
         told: 0,
         item,
         progress,
@@ -107,6 +110,8 @@ struct Upload<'a> {
     what: String,
     /// Whether it goes in one request.
     whole: bool,
+    /// Bytes of a piece here.
+    piece: u64,
     /// Bytes that the progress knows of.
     told: u64,
     item: &'a str,
@@ -118,6 +123,10 @@ impl Upload<'_> {
         let mut ask = Ask::new(Method::POST, "blobs/uploads/", &self.what);
         ask.body = Payload::Bytes(b"");
         let begun = self.repository.ask(&ask)?;
+        let least = begun
+            .header("oci-chunk-min-length")
+            .and_then(|it| it.parse().ok());
+        self.piece = PIECE.max(least.unwrap_or(0)).min(PIECE_MAX);
         let mut address = self.address(begun, 202)?;
         let mut body = Payload::File(self.file, self.blob.size);
         if !self.whole {
@@ -151,7 +160,7 @@ impl Upload<'_> {
 
     /// Sends one piece; gives where the next one goes, and what it begins with.
     fn piece(&self, address: Url, offset: u64) -> Result<(Url, u64)> {
-        let length = PIECE.min(self.blob.size - offset);
+        let length = self.piece.min(self.blob.size - offset);
         let mut bytes = vec![0; length as usize];
         self.file
             .read_exact_at(&mut bytes, offset)

@@ -12,8 +12,8 @@ use super::cache::Cache;
 use super::{Error, Workshop};
 use crate::container::direct::{self, Outcome};
 use crate::container::nspawn::{Bind, Network};
-use crate::container::users::{self, User};
 use crate::container::terminal::Screen;
+use crate::container::users::{self, User};
 use crate::container::{self, Console, Exit, Process, Snapshot, Upper, on_own_thread};
 use crate::provision::{self, Exchange, Job};
 

@@ -45,7 +45,10 @@ pub fn container_status(status: Status, state: &State) -> String {
 
 fn ports(config: &Config, running: bool) -> String {
     let shown = config.ports.iter().filter(|_| running);
-    shown.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    shown
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn shortened(text: &str, length: usize, whole: bool) -> String {

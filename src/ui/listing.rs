@@ -20,7 +20,12 @@ pub struct Wish<'a> {
 
 impl Ui {
     /// Shows rows; these columns where nothing else is wished.
-    pub fn listing(self, rows: &[Value], columns: &[Column], wish: Wish<'_>) -> Result<(), Failure> {
+    pub fn listing(
+        self,
+        rows: &[Value],
+        columns: &[Column],
+        wish: Wish<'_>,
+    ) -> Result<(), Failure> {
         if let Some(field) = wish.only {
             for row in rows {
                 self.data(text(&row[field]))?;
@@ -63,7 +68,12 @@ impl Ui {
         let mut table = Table::default();
         table.line(columns.iter().map(|(name, _)| (*name).to_owned()).collect());
         for row in rows {
-            table.line(columns.iter().map(|(_, field)| text(&row[*field])).collect());
+            table.line(
+                columns
+                    .iter()
+                    .map(|(_, field)| text(&row[*field]))
+                    .collect(),
+            );
         }
         table.lines().iter().try_for_each(|line| self.data(line))
     }
@@ -85,7 +95,9 @@ fn heading(format: &str, columns: &[Column]) -> String {
     while let Some((before, inner)) = rest.split_once("{{") {
         text.push_str(before);
         let (inner, after) = inner.split_once("}}").unwrap_or((inner, ""));
-        let word = inner.split_whitespace().find_map(|word| word.strip_prefix('.'));
+        let word = inner
+            .split_whitespace()
+            .find_map(|word| word.strip_prefix('.'));
         let field = word.unwrap_or_default();
         let known = columns.iter().find(|(_, it)| *it == field);
         match known {

@@ -56,8 +56,10 @@ fn value(json: &Json) -> Value {
         Json::String(it) => it.clone().into(),
         Json::Array(list) => Value::Array(list.iter().map(value).collect()),
         Json::Object(map) => {
-            let map: HashMap<String, Value> =
-                map.iter().map(|(key, it)| (key.clone(), value(it))).collect();
+            let map: HashMap<String, Value> = map
+                .iter()
+                .map(|(key, it)| (key.clone(), value(it)))
+                .collect();
             Value::Map(map)
         }
     }
@@ -128,7 +130,10 @@ mod tests {
     fn fields_functions_and_loops() {
         assert_eq!(render("{{.ID}}-{{.State.ExitCode}}"), "abc-3");
         assert_eq!(render("{{json .List}}"), r#"["x","y"]"#);
-        assert_eq!(render("{{json .State}}"), r#"{"ExitCode":3,"Running":true}"#);
+        assert_eq!(
+            render("{{json .State}}"),
+            r#"{"ExitCode":3,"Running":true}"#
+        );
         assert_eq!(render(r#"{{index .Labels "a.b"}}"#), "c");
         assert_eq!(render(r#"{{join .List ","}}"#), "x,y");
         assert_eq!(render("{{range .Nets}}{{.IP}}{{end}}"), "1.2.3.4");

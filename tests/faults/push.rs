@@ -95,6 +95,18 @@ fn first(asked: &Asked, method: &str, kept: &mut Kept) -> bool {
 pub(crate) fn faults() -> Vec<Fault> {
     vec![
         fault("an honest registry", Done, |_, _| None),
+        fault("pieces of at least 9 MiB wanted", Done, |asked, kept| {
+            // All of it is 10 MiB and a little.
+            if asked.method == "PATCH" && kept.upload.is_empty() && asked.body.len() < 9 << 20 {
+                return Some(Answer::new("400 Too small", b""));
+            }
+            let answer =
+                "202 Go\r\nLocation: /v2/a/b/blobs/uploads/1\r\nOCI-Chunk-Min-Length: 9437184";
+            (asked.method == "POST").then(|| {
+                kept.upload.clear();
+                Answer::new(answer, b"")
+            })
+        }),
         fault("no pieces taken (405)", Done, |asked, _| {
             (asked.method == "PATCH").then(|| Answer::new("405 No", b""))
         }),

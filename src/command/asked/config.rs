@@ -67,7 +67,13 @@ pub(crate) fn create(
     for (mount, make) in &options.volume {
         if let (Some(mount), true) = (mount, make) {
             std::fs::create_dir_all(&mount.source)
-                .or_else(|error| if Path::new(&mount.source).exists() { Ok(()) } else { Err(error) })
+                .or_else(|error| {
+                    if Path::new(&mount.source).exists() {
+                        Ok(())
+                    } else {
+                        Err(error)
+                    }
+                })
                 .map_err(|error| wrong(format!("make {}: {error}", mount.source)))?;
         }
     }
@@ -116,9 +122,7 @@ fn tree(
     let wanted = match options.systemd {
         Systemd::False => false,
         Systemd::Always => true,
-        Systemd::Auto => {
-            options.entrypoint.is_none() && systemd::is_stock(&image.config["config"])
-        }
+        Systemd::Auto => options.entrypoint.is_none() && systemd::is_stock(&image.config["config"]),
     };
     if wanted && !has_systemd(&shop.store.tree(image.tree)?) {
         return Ok(systemd::tree(shop, image)?.unwrap_or(image.tree));
@@ -147,7 +151,9 @@ fn config(
         .or_else(|| options.name.clone())
         .unwrap_or_else(|| id[..12].to_owned());
     if options.rm && options.restart != crate::lifecycle::config::Restart::No {
-        return Err(wrong("conflicting options: cannot specify both --restart and --rm"));
+        return Err(wrong(
+            "conflicting options: cannot specify both --restart and --rm",
+        ));
     }
     let directory = options.workdir.as_deref().or(text("WorkingDir"));
     let directory = directory.unwrap_or("/").to_owned();
@@ -236,8 +242,9 @@ fn argv(
         argv.extend(strings(&config["Cmd"]));
     }
     if argv.is_empty() {
-        return Err(wrong("no command specified")
-            .hint("the image names none; give one behind the image"));
+        return Err(
+            wrong("no command specified").hint("the image names none; give one behind the image")
+        );
     }
     Ok((argv, entrypoint))
 }
@@ -321,7 +328,9 @@ fn mounts(options: &Options) -> Result<(Vec<Mount>, Vec<(String, String)>), Fail
     for text in &options.tmpfs {
         let (path, options) = text.split_once(':').unwrap_or((text, ""));
         if !path.starts_with('/') {
-            return Err(wrong(format!("invalid --tmpfs {text:?}: the path must be absolute")));
+            return Err(wrong(format!(
+                "invalid --tmpfs {text:?}: the path must be absolute"
+            )));
         }
         tmpfs.push((path.to_owned(), options.to_owned()));
     }
@@ -373,7 +382,10 @@ fn published(
         let exposed = exposed.into_iter().flatten().map(|(port, _)| port.clone());
         let more: Vec<String> = exposed.chain(options.expose.iter().cloned()).collect();
         for port in ports(&more)? {
-            if !all.iter().any(|it| it.container == port.container && it.protocol == port.protocol) {
+            if !all
+                .iter()
+                .any(|it| it.container == port.container && it.protocol == port.protocol)
+            {
                 all.push(port);
             }
         }
@@ -385,11 +397,15 @@ fn published(
         } else {
             TcpListener::bind(any).and_then(|it| it.local_addr())
         };
-        port.host = free.map_err(|error| format!("find a free port: {error}"))?.port();
+        port.host = free
+            .map_err(|error| format!("find a free port: {error}"))?
+            .port();
     }
     let by_itself = matches!(options.network.as_str(), "none" | "host");
     if !all.is_empty() && options.network.starts_with("container:") {
-        return Err("conflicting options: port publishing and the container type network mode".into());
+        return Err(
+            "conflicting options: port publishing and the container type network mode".into(),
+        );
     }
     if !all.is_empty() && by_itself && options.network == "host" {
         // Its ports are the host's already.
@@ -402,7 +418,9 @@ fn host_users(options: &Options) -> Result<bool, Failure> {
     match options.userns.as_str() {
         "host" => Ok(true),
         "" | "private" | "auto" => Ok(false),
-        other => Err(wrong(format!("--userns={other} is not supported: host or private"))),
+        other => Err(wrong(format!(
+            "--userns={other} is not supported: host or private"
+        ))),
     }
 }
 
@@ -429,7 +447,9 @@ fn limits(options: &Options) -> Result<Limits, Failure> {
     match (options.memory_swap.as_deref(), options.memory) {
         (None | Some("-1"), _) => {}
         (Some(_), _) => {
-            return Err(wrong("--memory-swap is not supported: give --memory; swap is not limited"));
+            return Err(wrong(
+                "--memory-swap is not supported: give --memory; swap is not limited",
+            ));
         }
     }
     if options.memory.is_some_and(|it| it < 6 << 20) {
@@ -441,7 +461,10 @@ fn limits(options: &Options) -> Result<Limits, Failure> {
     Ok(Limits {
         memory: options.memory,
         cpus: options.cpus,
-        pids: options.pids_limit.and_then(|it| u64::try_from(it).ok()).filter(|it| *it > 0),
+        pids: options
+            .pids_limit
+            .and_then(|it| u64::try_from(it).ok())
+            .filter(|it| *it > 0),
     })
 }
 
@@ -463,15 +486,27 @@ fn hosts(options: &Options) -> Result<Vec<(String, String)>, String> {
 }
 
 fn sysctls(options: &Options) -> Result<Vec<(String, String)>, Failure> {
-    const ALLOWED: [&str; 6] = ["net.", "fs.mqueue.", "kernel.msg", "kernel.shm", "kernel.sem", "kernel.shm_rmid_forced"];
+    const ALLOWED: [&str; 6] = [
+        "net.",
+        "fs.mqueue.",
+        "kernel.msg",
+        "kernel.shm",
+        "kernel.sem",
+        "kernel.shm_rmid_forced",
+    ];
     for (name, _) in &options.sysctl {
-        if !ALLOWED.iter().any(|it| name.starts_with(it)) || name.contains('/') || name.contains("..") {
+        if !ALLOWED.iter().any(|it| name.starts_with(it))
+            || name.contains('/')
+            || name.contains("..")
+        {
             return Err(wrong(format!(
                 "sysctl {name} is not in a namespace of the container: it would be the host's"
             )));
         }
         if name.starts_with("net.") && options.network == "host" {
-            return Err(wrong(format!("sysctl {name} would be the host's with --network=host")));
+            return Err(wrong(format!(
+                "sysctl {name} would be the host's with --network=host"
+            )));
         }
     }
     Ok(options.sysctl.clone())
@@ -481,7 +516,10 @@ fn devices(options: &Options) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
     let entry = |text: &String| {
         let mut parts = text.split(':');
         let source = parts.next().unwrap_or_default();
-        let target = parts.next().filter(|it| it.starts_with('/')).unwrap_or(source);
+        let target = parts
+            .next()
+            .filter(|it| it.starts_with('/'))
+            .unwrap_or(source);
         if !Path::new(source).exists() {
             return Err(wrong(format!("no such device: {source}")));
         }
@@ -562,14 +600,21 @@ mod tests {
             ["/entry", "-x", "sh", "-c", "a b"]
         );
         assert_eq!(argv_of(&["--entrypoint", "ls"], &config), ["ls"]);
-        assert_eq!(argv_of(&["--entrypoint", "ls", "-l", "a", "x"], &config), ["ls", "x"]);
+        assert_eq!(
+            argv_of(&["--entrypoint", "ls", "-l", "a", "x"], &config),
+            ["ls", "x"]
+        );
         assert_eq!(argv_of(&["--entrypoint", "", "sh"], &config), ["sh"]);
     }
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
         assert!(parse(&["--rm"]).options.refused.check().is_ok());
-        for line in [&["--gpus", "all"][..], &["--ipc=host"], &["--oom-kill-disable"]] {
+        for line in [
+            &["--gpus", "all"][..],
+            &["--ipc=host"],
+            &["--oom-kill-disable"],
+        ] {
             let error = parse(line).options.refused.check().unwrap_err();
             assert!(error.contains("is not supported: "), "{error}");
         }

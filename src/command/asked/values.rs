@@ -10,7 +10,9 @@ use crate::lifecycle::config::{Mount, Port, Restart};
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let lower = text.to_ascii_lowercase();
     let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = lower[digits.len()..].trim_end_matches("ib").trim_end_matches('b');
+    let unit = lower[digits.len()..]
+        .trim_end_matches("ib")
+        .trim_end_matches('b');
     let power = match unit {
         "" => 0,
         "k" => 1,
@@ -36,7 +38,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.');
         let (number, tail) = rest.split_at(end.ok_or_else(wrong)?);
-        let end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let end = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(end);
         let scale = match unit {
             "h" => 3600.0,
@@ -145,7 +149,9 @@ pub(crate) fn mount(text: &str) -> Result<Mounted, String> {
             read_only,
         })),
         "volume" => Err(format!("--mount {text:?} names no volume")),
-        _ => Err(format!("mount type {kind:?} is not known: bind, volume or tmpfs")),
+        _ => Err(format!(
+            "mount type {kind:?} is not known: bind, volume or tmpfs"
+        )),
     }
 }
 
@@ -155,7 +161,9 @@ pub(crate) fn ports(text: &str) -> Result<Vec<Port>, String> {
     let wrong = || format!("invalid port specification: {text:?}");
     let (rest, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     if !matches!(protocol, "tcp" | "udp") {
-        return Err(format!("invalid protocol {protocol:?} in {text:?}: tcp or udp"));
+        return Err(format!(
+            "invalid protocol {protocol:?} in {text:?}: tcp or udp"
+        ));
     }
     let (rest, container) = rest.rsplit_once(':').unwrap_or(("", rest));
     let (address, host) = match rest.rsplit_once(':') {
@@ -173,10 +181,18 @@ pub(crate) fn ports(text: &str) -> Result<Vec<Port>, String> {
             first.parse().map_err(|_| wrong())?,
             last.parse().map_err(|_| wrong())?,
         );
-        if first > last { Err(wrong()) } else { Ok((first, last)) }
+        if first > last {
+            Err(wrong())
+        } else {
+            Ok((first, last))
+        }
     };
     let inner = range(container)?;
-    let outer = if host.is_empty() { (0, 0) } else { range(host)? };
+    let outer = if host.is_empty() {
+        (0, 0)
+    } else {
+        range(host)?
+    };
     if inner.0 == 0 || outer != (0, 0) && outer.1 - outer.0 != inner.1 - inner.0 {
         return Err(wrong());
     }
@@ -184,7 +200,11 @@ pub(crate) fn ports(text: &str) -> Result<Vec<Port>, String> {
         .enumerate()
         .map(|(place, port)| Port {
             address,
-            host: if outer == (0, 0) { 0 } else { outer.0 + place as u16 },
+            host: if outer == (0, 0) {
+                0
+            } else {
+                outer.0 + place as u16
+            },
             container: port,
             protocol: protocol.to_owned(),
         })
@@ -268,8 +288,21 @@ pub(crate) fn signal(text: &str) -> Result<i32, String> {
 
 /// Limits of processes by docker's names.
 const LIMITS: [&str; 15] = [
-    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
-    "rss", "rtprio", "sigpending", "stack",
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "sigpending",
+    "stack",
 ];
 
 /// `nofile=1024[:2048]`: the name in upper case, the soft and the hard limit.
@@ -286,7 +319,9 @@ pub(crate) fn ulimit(text: &str) -> Result<(String, u64, u64), String> {
     };
     let (soft, hard) = (number(soft)?, number(hard)?);
     if soft > hard {
-        return Err(format!("ulimit {text:?}: the soft limit is above the hard one"));
+        return Err(format!(
+            "ulimit {text:?}: the soft limit is above the hard one"
+        ));
     }
     Ok((name.to_uppercase(), soft, hard))
 }
@@ -347,7 +382,12 @@ mod tests {
         let memory = mount("type=tmpfs,destination=/t,tmpfs-size=1m").unwrap();
         assert_eq!(memory, Mounted::Memory("/t".into(), "size=1048576".into()));
         assert!(matches!(mount("src=v,dst=/v").unwrap(), Mounted::Bind(it) if it.volume));
-        for bad in ["type=bind,target=/b", "type=nfs,target=/b", "wrong=1", "target=/"] {
+        for bad in [
+            "type=bind,target=/b",
+            "type=nfs,target=/b",
+            "wrong=1",
+            "target=/",
+        ] {
             assert!(mount(bad).is_err(), "{bad}");
         }
     }
@@ -355,7 +395,11 @@ mod tests {
     #[test]
     fn published_ports() {
         let shown = |text: &str| -> Vec<String> {
-            ports(text).unwrap().iter().map(ToString::to_string).collect()
+            ports(text)
+                .unwrap()
+                .iter()
+                .map(ToString::to_string)
+                .collect()
         };
         assert_eq!(shown("8080:80"), ["0.0.0.0:8080->80/tcp"]);
         assert_eq!(shown("127.0.0.1:53:53/udp"), ["127.0.0.1:53->53/udp"]);
@@ -379,7 +423,10 @@ mod tests {
         assert_eq!(signal("RTMIN+3"), Ok(libc::SIGRTMIN() + 3));
         assert!(signal("NONE").is_err() && signal("0").is_err() && signal("-1").is_err());
         assert_eq!(ulimit("nofile=10:20").unwrap(), ("NOFILE".into(), 10, 20));
-        assert_eq!(ulimit("core=-1").unwrap(), ("CORE".into(), u64::MAX, u64::MAX));
+        assert_eq!(
+            ulimit("core=-1").unwrap(),
+            ("CORE".into(), u64::MAX, u64::MAX)
+        );
         assert!(ulimit("nofile=20:10").is_err());
         assert!(ulimit("files=1").is_err() && ulimit("nofile").is_err());
         assert_eq!(restart("on-failure:3"), Ok(Restart::OnFailure(Some(3))));
