@@ -14,7 +14,7 @@ use crate::oci::manifest::{Blob, OCI_MANIFEST, sha256};
 use crate::oci::parallel::each;
 
 /// Layers under way at once.
-pub(super) const PARALLEL: usize = 3;
+pub(super) const PARALLEL: usize = 2;
 
 /// An image whose blobs went out; the manifest is left to the caller.
 pub(super) struct Sent {
