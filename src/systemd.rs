@@ -3,10 +3,11 @@
 //! The stock images of distributions have a package manager and a shell, and nothing to boot. What a
 //! curated recipe would add to boot well is added as a layer, once for each state of an image.
 
-use racker_store::{Image, Tree, TreeId};
+use racker_store::{Image, Store, Tree, TreeId};
 use serde_json::Value;
 
 use crate::addition;
+use crate::container::root::is_library_of_init;
 use crate::failure::Failure;
 use crate::package::Manager;
 use crate::provision::{has_systemd, manager_of};
@@ -60,10 +61,20 @@ pub fn tree(shop: Workshop<'_>, image: &Image) -> Result<Option<TreeId>, Failure
     })
 }
 
+/// Whether a tree has a systemd that can be booted and takes commands.
+pub fn is_in(store: &Store, tree: TreeId) -> Result<bool, Failure> {
+    let library = |path: &[u8]| {
+        let name = path.rsplit(|byte| *byte == b'/').next();
+        let name = name.and_then(|it| std::str::from_utf8(it).ok());
+        name.is_some_and(is_library_of_init)
+    };
+    let boots = |tree: &Tree| has_systemd(tree) && tree.entries().any(|(path, _)| library(&path));
+    Ok(store.fact(tree, "systemd", boots)?)
+}
+
 /// The image as it is, or with systemd if it has none and can have it.
 pub fn bootable(shop: Workshop<'_>, mut image: Image) -> Result<Image, Failure> {
-    let tree = shop.store.tree(image.tree)?;
-    if !has_systemd(&tree)
+    if !is_in(shop.store, image.tree)?
         && let Some(tree) = self::tree(shop, &image)?
     {
         image.tree = tree;

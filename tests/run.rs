@@ -464,8 +464,13 @@ fn the_network() {
         .collect();
     host.sort();
     let script = "sed -n 's/^ *\\([^ ]*\\):.*/\\1/p' /proc/net/dev";
-    for network in [&[][..], &["--network", "none"], &["--network=none"]] {
+    for network in [&["--network", "none"][..], &["--network=none"]] {
         both_sh(network, script, |output| assert_eq!(names(output), ["lo"]));
+    }
+    for network in [&[][..], &["--network=private"]] {
+        both_sh(network, script, |output| {
+            assert_eq!(names(output), ["eth0", "lo"]);
+        });
     }
     both_sh(&["--network", "host"], script, |output| {
         assert_eq!(names(output), host);

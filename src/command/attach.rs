@@ -40,7 +40,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     if args.sig_proxy {
         pass_signals(context, &kept)?;
     }
-    show(&kept, !args.no_stdin, false)
+    show(&kept, !args.no_stdin)
 }
 
 fn pass_signals(context: &Context, kept: &Kept) -> Result<(), Failure> {
@@ -56,17 +56,11 @@ fn pass_signals(context: &Context, kept: &Kept) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Shows a container on racker's streams until it ends or is left; its exit code. One that was just
-/// started has its log shown from the beginning.
-pub(super) fn show(kept: &Kept, input: bool, from_start: bool) -> Result<u8, Failure> {
+/// Shows a container on racker's streams until it ends or is left; its exit code.
+pub(super) fn show(kept: &Kept, input: bool) -> Result<u8, Failure> {
     let failed =
         |error: io::Error| Failure::new(FAILED, format!("attach to {}: {error}", kept.config.name));
-    let viewer = match Viewer::connect(kept.directory()) {
-        Ok(viewer) => viewer,
-        // It is over already.
-        Err(_) if from_start => return ended(kept),
-        Err(error) => return Err(failed(error)),
-    };
+    let viewer = Viewer::connect(kept.directory()).map_err(failed)?;
     let tty = kept.config.tty && io::stdin().is_terminal() && io::stdout().is_terminal();
     let raw = if tty && input {
         Some(Raw::enter().map_err(failed)?)
@@ -122,21 +116,4 @@ pub(super) fn show(kept: &Kept, input: bool, from_start: bool) -> Result<u8, Fai
     };
     drop(raw);
     Ok(code)
-}
-
-fn ended(kept: &Kept) -> Result<u8, Failure> {
-    let mut log = crate::lifecycle::log::Reader::open(&kept.path("log"))
-        .map_err(|error| Failure::new(FAILED, format!("read the log: {error}")))?;
-    while let Ok(Some(entry)) = log.next() {
-        print(&entry);
-    }
-    Ok(kept.wait()?)
-}
-
-fn print(entry: &crate::lifecycle::log::Entry) {
-    let _ = if entry.stream == "stderr" {
-        io::stderr().write_all(entry.log.as_bytes())
-    } else {
-        io::stdout().write_all(entry.log.as_bytes())
-    };
 }

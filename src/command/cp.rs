@@ -148,12 +148,11 @@ fn place(
             Err(format!("cannot copy directory to file {target}"))
         }
         Some(false) if target.ends_with('/') => Err(format!("{target} is not a directory")),
-        Some(false) => Ok((parent.to_owned(), last.to_owned())),
         None if source_is_directory => Ok((target.to_owned(), String::new())),
         None if target.ends_with('/') => {
             Err(format!("destination directory {target} does not exist"))
         }
-        None => Ok((parent.to_owned(), last.to_owned())),
+        Some(false) | None => Ok((parent.to_owned(), last.to_owned())),
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             "`from = { bootstrap = ... }`",
             State::Weak,
         ),
+        program("ip", "iproute2", "containers with a network", State::Weak),
+        firewall(),
         kernel(),
         file_system("overlay", State::Missing, "checkouts and snapshots"),
         file_system("erofs", State::Weak, "mounting trees without a checkout"),
@@ -92,6 +94,23 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         }
     }
     Ok(if failed { FAILED } else { 0 })
+}
+
+/// What gives containers a way out.
+fn firewall() -> Finding {
+    let paths: Vec<_> = std::env::split_paths(crate::container::process::PATH).collect();
+    let found = ["nft", "iptables"]
+        .into_iter()
+        .find(|name| paths.iter().any(|path| path.join(name).exists()));
+    match found {
+        Some(name) => good("nft or iptables", name),
+        None => Finding {
+            thing: "nft or iptables",
+            state: State::Weak,
+            found: "not installed: no containers with a network".into(),
+            mend: Some("apt-get install nftables".into()),
+        },
+    }
 }
 
 fn good(thing: &'static str, found: impl Into<String>) -> Finding {

@@ -59,7 +59,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         .map_err(|error| failed(error.into()))?;
     let mut reader = Reader::open(&path).map_err(failed)?;
     let mut entries = Vec::new();
-    while let Some(entry) = reader.next().map_err(failed)? {
+    while let Some(entry) = reader.entry().map_err(failed)? {
         entries.push(entry);
     }
     entries.retain(|entry| wanted(entry));
@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     loop {
         let alive = kept.is_supervised();
         let mut any = false;
-        while let Some(entry) = reader.next().map_err(failed)? {
+        while let Some(entry) = reader.entry().map_err(failed)? {
             any = true;
             if wanted(&entry) {
                 print(&entry, args.timestamps).map_err(failed)?;

@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let timeout = args.time.map(Duration::from_secs);
     each(context, &args.containers, |store, kept| {
         stop::stop(store, kept, timeout, None)?;
-        in_background(context, kept)?;
+        in_background(context, kept, false)?;
         Ok(None)
     })
 }

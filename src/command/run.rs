@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         let kept = asked::create(shop, &args.options, &args.image, &args.command, args.detach)?;
         context.phase("container made");
         if args.detach {
-            let started = in_background(context, &kept);
+            let started = in_background(context, &kept, false);
             if started.is_err() && kept.config.remove {
                 let _ = Yard::of(shop.store).remove(&kept);
             }
@@ -49,14 +49,19 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             started: &|| context.phase("command runs"),
             phase: &|what| context.phase(what),
         };
-        Ok(supervisor.run(&kept)?.0)
+        let result = supervisor.run(&kept);
+        if result.is_err() && kept.config.remove {
+            // It may not have come so far as to be removed at its end.
+            let _ = Yard::of(shop.store).remove(&kept);
+        }
+        Ok(result?.0)
     })
 }
 
 /// Starts a container in the background.
-pub(super) fn in_background(context: &Context, kept: &Kept) -> Result<(), Failure> {
+pub(super) fn in_background(context: &Context, kept: &Kept, viewer: bool) -> Result<(), Failure> {
     let method = context.settings.tree_mount.name();
-    match background::start(&context.settings.store, kept, method)? {
+    match background::start(&context.settings.store, kept, method, viewer)? {
         Ok(()) => Ok(()),
         Err(error) => {
             let mut lines = error.text.lines();

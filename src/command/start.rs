@@ -29,12 +29,16 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             ));
         };
         let kept = Yard::of(&context.store()?).find(name)?;
-        in_background(context, &kept)?;
-        return attach::show(&kept, args.interactive, true);
+        if kept.is_supervised() {
+            return Err(Failure::new(FAILED, format!("container {name} is running"))
+                .hint(format!("racker attach {name}")));
+        }
+        in_background(context, &kept, true)?;
+        return attach::show(&kept, args.interactive);
     }
     each(context, &args.containers, |_, kept| {
         if !kept.is_supervised() {
-            in_background(context, kept)?;
+            in_background(context, kept, false)?;
         }
         Ok(None)
     })

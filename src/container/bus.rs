@@ -240,18 +240,26 @@ impl Bus {
         Ok(message.primary_header().serial_num())
     }
 
-    /// Starts a command as a transient unit and leaves it alone.
+    /// Starts a command as a transient unit, waits until it runs, and leaves it alone.
     pub(super) fn start(&mut self, unit: &str, properties: Properties) -> Result<(), Error> {
         let auxiliary: Vec<(String, Properties)> = Vec::new();
         let body = (unit, "fail", properties, auxiliary);
-        let _: OwnedObjectPath = self.ask(
-            MANAGER_PATH,
-            MANAGER,
-            "StartTransientUnit",
-            &body,
-            Instant::now() + ANSWER,
-        )?;
-        Ok(())
+        let deadline = Instant::now() + ANSWER;
+        let job: OwnedObjectPath =
+            self.ask(MANAGER_PATH, MANAGER, "StartTransientUnit", &body, deadline)?;
+        loop {
+            match self.receive(Some(deadline))? {
+                Heard::Message(message) => match job_removed(&message)? {
+                    Some((path, result)) if path == job && result == "done" => return Ok(()),
+                    Some((path, result)) if path == job => {
+                        return Err(bus_error(format!("starting it ended as {result:?}")));
+                    }
+                    _ => {}
+                },
+                Heard::Ended => return Err(bus_error("the guest went down")),
+                Heard::TimedOut => return Err(bus_error("it was not started in time")),
+            }
+        }
     }
 
     /// Lets go of a unit that is over.

@@ -120,6 +120,7 @@ pub fn run(
         return Err(died());
     };
     (options.phase)("first process runs");
+    super::guest::end_with(&nspawn, snapshot)?;
     if nspawn.learns()
         && agent
             .ready()

@@ -106,7 +106,7 @@ impl<'a> Guest<'a> {
 
 /// Kills the guest when nspawn is gone: that of a killed nspawn lives on, and its init would go on
 /// to answer.
-fn end_with(nspawn: &Launched, snapshot: &Snapshot) -> Result<(), Error> {
+pub(super) fn end_with(nspawn: &Launched, snapshot: &Snapshot) -> Result<(), Error> {
     let process = nspawn
         .process()
         .try_clone()
@@ -167,7 +167,10 @@ fn start(
         });
     }
     // An image that has generators there of its own keeps them.
-    if snapshot.root()?.mode(boot::GENERATORS).is_none() {
+    let root = snapshot.root()?;
+    if root.mode(boot::GENERATORS).is_none() {
+        root.make_directories(boot::GENERATORS, snapshot.slot().ids().base)
+            .map_err(Error::io("make a place to mount on"))?;
         binds.push(skip_generators(snapshot).map_err(Error::io("write to the run directory"))?);
     }
     let invocation = Invocation {

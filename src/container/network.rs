@@ -182,7 +182,7 @@ impl Networks {
             internal,
             members: BTreeMap::new(),
         };
-        self.save(&network)?;
+        Self::save(&network)?;
         Ok(network)
     }
 
@@ -242,12 +242,12 @@ impl Networks {
                 own,
             },
         );
-        self.save(&network)?;
+        Self::save(&network)?;
         write_hosts(&network);
         Ok(address)
     }
 
-    fn save(&self, network: &Network) -> Result<(), Error> {
+    fn save(network: &Network) -> Result<(), Error> {
         let path = path(&network.name);
         let part = path.with_extension("part");
         serde_json::to_vec(network)

@@ -5,6 +5,8 @@
 //! from 127.0.0.1 as from elsewhere, and no rule of a firewall is needed. The service sees
 //! 127.0.0.1 as the other side.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -172,37 +174,54 @@ fn carry(mut from: TcpStream, mut to: TcpStream) {
 }
 
 fn datagrams(socket: &Arc<UdpSocket>, port: u16, namespace: &OwnedFd, over: &Arc<AtomicBool>) {
-    let mut known: std::collections::HashMap<SocketAddr, UdpSocket> = Default::default();
+    let mut known: HashMap<SocketAddr, UdpSocket> = HashMap::new();
     let mut buffer = vec![0; 64 << 10];
     while !over.load(Ordering::Relaxed) {
         let Ok((length, sender)) = socket.recv_from(&mut buffer) else {
             continue;
         };
-        if !known.contains_key(&sender) {
-            let made = inside(namespace, || {
-                let inner = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-                inner.connect((Ipv4Addr::LOCALHOST, port))?;
-                inner.set_read_timeout(Some(REMEMBERED))?;
-                Ok(inner)
-            });
-            let Ok(inner) = made else { continue };
-            let Ok(answers) = inner.try_clone() else {
-                continue;
-            };
-            let (socket, over) = (socket.clone(), over.clone());
-            thread::spawn(move || {
-                let mut buffer = vec![0; 64 << 10];
-                while let Ok(length) = answers.recv(&mut buffer) {
-                    if over.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let _ = socket.send_to(&buffer[..length], sender);
-                }
-            });
-            known.insert(sender, inner);
+        if let Entry::Vacant(vacant) = known.entry(sender)
+            && let Some(inner) = connect(socket, sender, port, namespace, over)
+        {
+            vacant.insert(inner);
         }
         if let Some(inner) = known.get(&sender) {
             let _ = inner.send(&buffer[..length]);
         }
     }
+}
+
+/// A socket in the container for one sender, whose answers are carried back.
+fn connect(
+    socket: &Arc<UdpSocket>,
+    sender: SocketAddr,
+    port: u16,
+    namespace: &OwnedFd,
+    over: &Arc<AtomicBool>,
+) -> Option<UdpSocket> {
+    let made = inside(namespace, || {
+        let inner = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        inner.connect((Ipv4Addr::LOCALHOST, port))?;
+        inner.set_read_timeout(Some(REMEMBERED))?;
+        Ok(inner)
+    });
+    let inner = made.ok()?;
+    let answers = inner.try_clone().ok()?;
+    let (socket, over) = (socket.clone(), over.clone());
+    thread::spawn(move || {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let answer = answers.recv(&mut buffer);
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            match answer {
+                Ok(length) => drop(socket.send_to(&buffer[..length], sender)),
+                // Nobody listens there yet.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(_) => return,
+            }
+        }
+    });
+    Some(inner)
 }

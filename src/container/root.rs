@@ -206,6 +206,12 @@ fn absolute(path: &str, directory: &str) -> String {
     }
 }
 
+/// Whether a file's name is that of the private library of a systemd that can run as init and take
+/// commands.
+pub fn is_library_of_init(name: &str) -> bool {
+    shared_library_version(name).is_some_and(|version| version >= OLDEST_SYSTEMD)
+}
+
 fn shared_library_version(name: &str) -> Option<u32> {
     let rest = name.strip_prefix("libsystemd-shared-")?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

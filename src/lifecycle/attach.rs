@@ -104,6 +104,19 @@ impl Hub {
         Ok(hub)
     }
 
+    /// Waits until somebody looks, or so long.
+    pub(super) fn wait_for_viewer(&self, patience: Duration) {
+        let deadline = std::time::Instant::now() + patience;
+        while lock(&self.clients).is_empty() && std::time::Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Tells everybody why it was not started.
+    pub(super) fn say(&self, text: &str) {
+        lock(&self.clients).retain(|it| send(it, ERRORS, text.as_bytes()).is_ok());
+    }
+
     /// What the container's command is connected to.
     pub(super) fn console(&self, log: &Log, tty: bool) -> Console {
         let sink = |kind| Shared {

@@ -23,8 +23,14 @@ pub struct NotStarted {
 
 /// Starts a supervisor and waits until the container runs.
 ///
-/// `method` is how trees are mounted, as on the command line.
-pub fn start(store: &Path, kept: &Kept, method: &str) -> Result<Result<(), NotStarted>, Error> {
+/// `method` is how trees are mounted, as on the command line. With `viewer`, it waits for somebody
+/// to attach before it starts the container, and tells that one what goes wrong.
+pub fn start(
+    store: &Path,
+    kept: &Kept,
+    method: &str,
+    viewer: bool,
+) -> Result<Result<(), NotStarted>, Error> {
     let store = std::path::absolute(store).map_err(Error::io("find the store's path"))?;
     let mut child = Command::new("/proc/self/exe")
         .arg0("racker-supervisor")
@@ -32,6 +38,7 @@ pub fn start(store: &Path, kept: &Kept, method: &str) -> Result<Result<(), NotSt
         .arg(store)
         .arg(kept.config.short_id())
         .arg(method)
+        .args(viewer.then_some("viewer"))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -72,5 +79,6 @@ pub fn main() -> u8 {
     // The group of the racker that started it is not to be signalled with it.
     let _ = rustix::process::setsid();
     let method = Method::of(&method.to_string_lossy()).unwrap_or_default();
-    super::supervise::main(store.as_ref(), &id.to_string_lossy(), method)
+    let viewer = words.next().is_some();
+    super::supervise::main(store.as_ref(), &id.to_string_lossy(), method, viewer)
 }

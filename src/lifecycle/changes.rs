@@ -15,7 +15,13 @@ use super::kept::Kept;
 use super::state::Status;
 
 /// What is racker's in every container, and no change of it.
-const OWN: [&str; 4] = ["etc/hosts", "etc/resolv.conf", "run", "dev"];
+const OWN: [&str; 5] = [
+    "dev",
+    "etc/hosts",
+    "etc/resolv.conf",
+    "etc/systemd/system-generators",
+    "run",
+];
 
 /// How something differs from the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,9 @@ pub struct Config {
     pub tree: TreeId,
     /// When it was made, in nanoseconds since 1970.
     pub created: i64,
+    /// The kernel's name for the time since the machine was started last: what a container changes
+    /// is never synced, and does not outlive that.
+    pub machine: String,
     /// The command and its arguments.
     pub argv: Vec<String>,
     /// How many of these are the entrypoint.

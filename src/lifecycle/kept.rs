@@ -143,7 +143,7 @@ impl Kept {
             (true, Phase::Running) if self.is_frozen() => Status::Paused,
             (true, Phase::Running) => Status::Running,
             (true, Phase::Exited) => Status::Restarting,
-            (true, Phase::Created) | (false, Phase::Created) => Status::Created,
+            (_, Phase::Created) => Status::Created,
             (false, Phase::Exited) => Status::Exited,
             (false, Phase::Running) => {
                 // Its supervisor was killed, and so was it.

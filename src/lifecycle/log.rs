@@ -126,7 +126,7 @@ impl Reader {
     }
 
     /// The next entry; none where there is no whole one yet.
-    pub fn next(&mut self) -> io::Result<Option<Entry>> {
+    pub fn entry(&mut self) -> io::Result<Option<Entry>> {
         loop {
             self.file.read_line(&mut self.line)?;
             if !self.line.ends_with('\n') {
@@ -153,13 +153,13 @@ mod tests {
         let mut out = log.stream("stdout");
         out.write_all(b"a\nb").unwrap();
         let mut reader = Reader::open(&path).unwrap();
-        assert_eq!(reader.next().unwrap().unwrap().log, "a\n");
-        assert!(reader.next().unwrap().is_none());
+        assert_eq!(reader.entry().unwrap().unwrap().log, "a\n");
+        assert!(reader.entry().unwrap().is_none());
         out.write_all(b"c\n").unwrap();
         log.stream("stderr").write_all(b"e").unwrap();
         drop(out);
-        assert_eq!(reader.next().unwrap().unwrap().log, "bc\n");
-        let last = reader.next().unwrap().unwrap();
+        assert_eq!(reader.entry().unwrap().unwrap().log, "bc\n");
+        let last = reader.entry().unwrap().unwrap();
         assert_eq!((last.log.as_str(), last.stream.as_str()), ("e", "stderr"));
     }
 
@@ -168,10 +168,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let log = Log::open(&path).unwrap();
-        log.stream("stdout").write_all(&[b'x'; 40_000]).unwrap();
+        log.stream("stdout").write_all(&vec![b'x'; 40_000]).unwrap();
         let mut reader = Reader::open(&path).unwrap();
         let mut lengths = Vec::new();
-        while let Some(entry) = reader.next().unwrap() {
+        while let Some(entry) = reader.entry().unwrap() {
             lengths.push(entry.log.len());
         }
         assert_eq!(lengths, [PIECE, PIECE, 40_000 - 2 * PIECE]);

@@ -76,6 +76,12 @@ impl Status {
     }
 }
 
+/// The kernel's name for the time since the machine was started. Source: `random(4)`.
+pub fn machine() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    text.unwrap_or_default().trim().to_owned()
+}
+
 /// Nanoseconds since 1970.
 pub fn now() -> i64 {
     i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)

@@ -17,7 +17,7 @@ use super::health::Report;
 use super::kept::{Held, Kept};
 use super::log::{Log, Tee};
 use super::process::{Wanted, process};
-use super::state::{Phase, State, now};
+use super::state::{Phase, State, machine, now};
 use super::surroundings::{self, Surroundings};
 use super::{checks, yard::Yard};
 use crate::container::direct::{self, Options, Outcome};
@@ -29,6 +29,9 @@ use crate::container::terminal::Screen;
 use crate::container::{
     self, Console, Exit, Root, Snapshot, Streams, Upper, booted, on_own_thread,
 };
+
+/// How long somebody who said so may take to attach.
+const VIEWER: Duration = Duration::from_secs(5);
 
 /// The first pause before a container is started again; it doubles up to a minute.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -45,7 +48,10 @@ pub enum Place {
         terminal: bool,
     },
     /// Nowhere, until somebody attaches.
-    Background,
+    Background {
+        /// Whether somebody is about to, and is waited for.
+        viewer: bool,
+    },
 }
 
 /// What a supervisor works with.
@@ -96,6 +102,13 @@ impl Supervisor<'_> {
     /// Errors: it runs already; it could not be started, which is written down too.
     pub fn run(&self, kept: &Kept) -> Result<Exit, Error> {
         let mut held = kept.hold()?;
+        if kept.config.machine != machine() {
+            return Err(Error::Refused(format!(
+                "container {} is from before the machine was started, and what it changed may be lost: \
+                 racker rm {0}",
+                kept.config.name
+            )));
+        }
         held.leave(None)
             .map_err(Error::io("write the container's lock"))?;
         let watched = Watched {
@@ -109,18 +122,25 @@ impl Supervisor<'_> {
         let _ = std::fs::remove_file(kept.path("stopping"));
         let log = Log::open(&kept.path("log")).map_err(Error::io("open the container's log"))?;
         let hub = match self.place {
-            Place::Background => Some(
+            Place::Background { .. } => Some(
                 Hub::open(kept.directory(), kept.config.interactive)
                     .map_err(Error::io("listen for who attaches"))?,
             ),
             Place::Foreground { .. } => None,
         };
+        if let (Some(hub), Place::Background { viewer: true }) = (&hub, self.place) {
+            (self.started)();
+            hub.wait_for_viewer(VIEWER);
+        }
         let result = self.rounds(&watched, &mut held, &log, hub.as_ref());
         let code = match &result {
             Ok(exit) => exit.0,
             Err(error) => super::exit_code(error),
         };
         if let Some(hub) = &hub {
+            if let Err(error) = &result {
+                hub.say(&format!("racker: {error}\n"));
+            }
             hub.end(code);
         }
         result
@@ -391,7 +411,7 @@ fn join(kept: &Kept, leader: u32) -> Result<Option<std::net::Ipv4Addr>, containe
 /// What a racker does that was started to supervise a container in the background.
 ///
 /// Prints `started`, or `failed CODE` and the error's text, for the racker that started it.
-pub fn main(store: &Path, id: &str, method: Method) -> u8 {
+pub fn main(store: &Path, id: &str, method: Method, viewer: bool) -> u8 {
     use std::io::Write;
     let said = std::sync::atomic::AtomicBool::new(false);
     let say = |text: String| {
@@ -411,7 +431,7 @@ pub fn main(store: &Path, id: &str, method: Method) -> u8 {
         let supervisor = Supervisor {
             store: &store,
             method,
-            place: Place::Background,
+            place: Place::Background { viewer },
             started: &|| say("started\n".into()),
             phase: &|_| (),
         };

@@ -52,7 +52,7 @@ impl Yard {
                 free(&all, &name, &config.id)?;
                 name
             }
-            None => (0..)
+            None => (0..=u32::MAX)
                 .map(|round| name::random(&config.id, round))
                 .find(|name| all.iter().all(|it| it.config.name != *name))
                 .unwrap_or_default(),

@@ -17,7 +17,7 @@ use crate::erofs;
 use crate::error::{At as _, Error, Result};
 use crate::id::{LayerId, TreeId};
 use crate::layer::Layer;
-use crate::store::{Store, present, read_optional};
+use crate::store::{Access, Store, present, read_optional};
 use crate::tree::Tree;
 
 impl Store {
@@ -84,6 +84,20 @@ impl Store {
         let image = erofs::image(&self.tree(id)?)?;
         self.write_file(&path, &image)?;
         Ok(path)
+    }
+
+    /// Something about a tree that takes reading all of it to find out, under the name of `what` and
+    /// once: whether it is so.
+    pub fn fact(&self, id: TreeId, what: &str, find: impl FnOnce(&Tree) -> bool) -> Result<bool> {
+        let path = self.tree_path(id, what);
+        if let Some(known) = read_optional(&path)? {
+            return Ok(known == b"yes\n");
+        }
+        let is = find(&self.tree(id)?);
+        if self.access() == Access::ReadWrite {
+            self.write_file(&path, if is { b"yes\n" } else { b"no\n" })?;
+        }
+        Ok(is)
     }
 
     /// Notes how a tree came out of its parent, unless that is known.

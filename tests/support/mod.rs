@@ -350,6 +350,17 @@ impl Output {
     /// Standard output as text.
     #[track_caller]
     pub(crate) fn text(&self) -> &str {
+        self.utf8()
+    }
+
+    /// Standard output, which must be UTF-8.
+    #[track_caller]
+    pub(crate) fn into_text(self) -> String {
+        self.utf8().to_owned()
+    }
+
+    #[track_caller]
+    fn utf8(&self) -> &str {
         std::str::from_utf8(&self.stdout).unwrap_or_else(|_| panic!("{}", self.report()))
     }
 

@@ -17,7 +17,6 @@ use crate::lifecycle::config::{Config, Mount, NetworkMode, Wait};
 use crate::lifecycle::health::Health;
 use crate::lifecycle::{Kept, Yard, state};
 use crate::oci::Reference;
-use crate::provision::has_systemd;
 use crate::realise::Workshop;
 use crate::settings::caller_variable;
 use crate::{image, systemd};
@@ -50,7 +49,7 @@ pub(crate) fn create(
     }
     let image = obtain(shop, options, name)?;
     let tree = tree(shop, options, &image)?;
-    let boots = has_systemd(&shop.store.tree(tree)?) && options.systemd != Systemd::False;
+    let boots = options.systemd != Systemd::False && systemd::is_in(shop.store, tree)?;
     if !boots && options.systemd == Systemd::Always {
         return Err(wrong(format!("{name} has no systemd"))
             .hint("add it in a recipe: packages = [\"systemd\"]")
@@ -107,7 +106,7 @@ fn obtain(shop: Workshop<'_>, options: &Options, name: &str) -> Result<Image, Fa
                 return Err(wrong("racker may not use the network").hint("leave out --offline"));
             }
             let mut oci = shop.oci_options();
-            oci.platform = options.platform.clone();
+            oci.platform.clone_from(&options.platform);
             Ok(crate::oci::pull(shop.store, &reference, &oci)?.image)
         }
     }
@@ -124,7 +123,7 @@ fn tree(
         Systemd::Always => true,
         Systemd::Auto => options.entrypoint.is_none() && systemd::is_stock(&image.config["config"]),
     };
-    if wanted && !has_systemd(&shop.store.tree(image.tree)?) {
+    if wanted && !systemd::is_in(shop.store, image.tree)? {
         return Ok(systemd::tree(shop, image)?.unwrap_or(image.tree));
     }
     Ok(image.tree)
@@ -168,6 +167,7 @@ fn config(
         image_id: image.tree,
         tree: image.tree,
         created: state::now(),
+        machine: state::machine(),
         argv,
         entrypoint,
         env: env(options, of_image, tty).map_err(wrong)?,
@@ -304,13 +304,16 @@ fn labels(options: &Options, config: &Value) -> Result<BTreeMap<String, String>,
     Ok(all)
 }
 
-fn mounts(options: &Options) -> Result<(Vec<Mount>, Vec<(String, String)>), Failure> {
+/// Path and options of a file system in memory.
+type Memory = (String, String);
+
+fn mounts(options: &Options) -> Result<(Vec<Mount>, Vec<Memory>), Failure> {
     let mut mounts: Vec<Mount> = options
         .volume
         .iter()
         .filter_map(|(mount, _)| mount.clone())
         .collect();
-    let mut tmpfs: Vec<(String, String)> = Vec::new();
+    let mut tmpfs: Vec<Memory> = Vec::new();
     for text in &options.mount {
         match values::mount(text).map_err(wrong)? {
             Mounted::Bind(mount) => {
@@ -340,8 +343,9 @@ fn mounts(options: &Options) -> Result<(Vec<Mount>, Vec<(String, String)>), Fail
     let mut targets: Vec<&str> = mounts.iter().map(|it| it.target.as_str()).collect();
     targets.extend(tmpfs.iter().map(|(path, _)| path.as_str()));
     targets.sort_unstable();
-    if let Some(twice) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(wrong(format!("duplicate mount point: {}", twice[0])));
+    let twice = targets.windows(2).find(|pair| pair[0] == pair[1]);
+    if let Some([twice, _]) = twice {
+        return Err(wrong(format!("duplicate mount point: {twice}")));
     }
     Ok((mounts, tmpfs))
 }
