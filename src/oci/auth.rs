@@ -230,7 +230,7 @@ impl Session {
                 ("accept", "application/json"),
                 ("content-type", "application/x-www-form-urlencoded"),
             ];
-            request.body = Payload::Bytes(form.query().unwrap_or_default().as_bytes());
+            request.body = Payload::Secret(form.query().unwrap_or_default().as_bytes());
         } else {
             let scopes = scopes.iter().map(|scope| ("scope", *scope));
             url.query_pairs_mut()

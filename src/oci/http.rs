@@ -19,7 +19,7 @@ use reqwest::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
 use super::certificates::Certificates;
 use super::endpoint::is_loopback;
 use super::error::{Error, NO_CLIENT, Result};
-use super::request::{Method, Request};
+use super::request::{Method, Payload, Request};
 use super::response::Response;
 use super::retry::{Retry, retry_after};
 
@@ -124,6 +124,10 @@ impl Client {
                 .map_err(|error| (bad_url(location, error), false))?;
             if url.scheme() == "https" && next.scheme() == "http" && !request.insecure {
                 let reason = "a redirect from https to http is not followed";
+                return Err((bad_url(next.as_str(), reason), false));
+            }
+            if matches!(request.body, Payload::Secret(_)) && next.origin() != start.origin() {
+                let reason = "what is sent there is meant for another host";
                 return Err((bad_url(next.as_str(), reason), false));
             }
             if !matches!(next.scheme(), "http" | "https") {

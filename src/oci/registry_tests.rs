@@ -261,6 +261,26 @@ fn basic_credentials_stay_with_their_host() {
 }
 
 #[test]
+fn an_identity_token_stays_with_its_token_server() {
+    let other = Server::start(|_, _| ok(br#"{"token":"t"}"#));
+    let target = other.url("/elsewhere");
+    let auth = Server::start(move |_, _| answer(&format!("307 Go\r\nLocation: {target}"), b"", 0));
+    let realm = auth.url("/token");
+    let server = Server::start(move |_, _| {
+        let header = format!("WWW-Authenticate: Bearer realm=\"{realm}\"");
+        answer(&format!("401 No\r\n{header}"), b"", 0)
+    });
+    let client = client();
+    let mut credentials = Credentials::new("", "");
+    credentials.identity_token = Some("hidden".into());
+    let repository = repository_for(&client, &server.host, Some(credentials));
+    let error = repository.manifest("latest").unwrap_err().to_string();
+    assert!(error.contains("meant for another host"), "{error}");
+    assert!(!error.contains("hidden"), "{error}");
+    assert_eq!(other.asked().len(), 0);
+}
+
+#[test]
 fn redirects_end() {
     let server = Server::start(|_, _| answer("302 Go\r\nLocation: /again", b"", 0));
     let error = client().get(&server.url("/x"), 10).unwrap_err();

@@ -43,6 +43,8 @@ impl<'a> Request<'a> {
 pub(crate) enum Payload<'a> {
     Nothing,
     Bytes(&'a [u8]),
+    /// What no other origin may see than the one that is asked.
+    Secret(&'a [u8]),
     /// A whole file, from its beginning.
     File(&'a File, u64),
 }
@@ -51,7 +53,7 @@ impl Payload<'_> {
     pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Nothing => 0,
-            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Bytes(bytes) | Self::Secret(bytes) => bytes.len() as u64,
             Self::File(_, size) => *size,
         }
     }
@@ -60,7 +62,7 @@ impl Payload<'_> {
     pub(crate) fn body(&self) -> io::Result<Option<blocking::Body>> {
         Ok(match self {
             Self::Nothing => None,
-            Self::Bytes(bytes) => Some(blocking::Body::from(bytes.to_vec())),
+            Self::Bytes(bytes) | Self::Secret(bytes) => Some(blocking::Body::from(bytes.to_vec())),
             Self::File(file, size) => {
                 let reader = FromStart {
                     file: file.try_clone()?,
