@@ -2,20 +2,44 @@
 
 use std::path::PathBuf;
 
-use racker_store::{Image, Store, TreeId};
+use racker_store::{Image, Store};
 
 use crate::command::{read_lock, take_turn, write_lock};
 use crate::failure::Failure;
 use crate::plan::lock::Lock;
-use crate::realise::{self, Addition, Workshop};
+use crate::realise::{self, Added, Addition, Ready, Workshop};
 
 /// The image's tree with the addition. With `update` it is resolved anew.
-pub fn tree(
+pub fn added(
     shop: Workshop<'_>,
     image: &Image,
     addition: &Addition<'_>,
     update: bool,
-) -> Result<TreeId, Failure> {
+) -> Result<Added, Failure> {
+    with_lock(shop, image, addition, update, |lock| {
+        realise::add(shop, image, addition, lock)
+    })
+}
+
+/// The addition resolved and fetched, for a system that runs already.
+pub fn ready(
+    shop: Workshop<'_>,
+    image: &Image,
+    addition: &Addition<'_>,
+    update: bool,
+) -> Result<Ready, Failure> {
+    with_lock(shop, image, addition, update, |lock| {
+        realise::ready(shop, image, addition, lock)
+    })
+}
+
+fn with_lock<T>(
+    shop: Workshop<'_>,
+    image: &Image,
+    addition: &Addition<'_>,
+    update: bool,
+    work: impl FnOnce(&mut Lock) -> Result<T, realise::Error>,
+) -> Result<T, Failure> {
     let path = lock_path(shop.store, image, addition);
     let _turn = take_turn(shop.store, &path);
     let before = read_lock(&path)?;
@@ -24,7 +48,7 @@ pub fn tree(
     } else {
         before.clone()
     };
-    let result = realise::add(shop, image, addition, &mut lock);
+    let result = work(&mut lock);
     if result.is_ok() && lock != before {
         write_lock(&path, &lock)?;
     }

@@ -1,6 +1,7 @@
 //! racker: bakes, runs and probes operating-system images.
 //!
 //! ```text
+//! check                      what can be checked of a guest, as values
 //! recipe ─> plan ─> realise ─┬─ provision   a package manager's commands
 //!                            ├─ oci         registries, layouts, archives
 //!                            └─ container   snapshots, commands in them ─ sys
@@ -17,12 +18,14 @@
 
 pub mod addition;
 mod canonical;
+pub mod check;
 pub mod command;
 pub mod compare;
 pub mod container;
 pub mod failure;
 pub mod image;
 pub mod installed;
+pub mod learned;
 pub mod lifecycle;
 pub mod oci;
 pub mod package;
@@ -40,6 +43,7 @@ pub mod sbom;
 pub mod settings;
 pub mod shown;
 pub mod subject;
+mod suggest;
 pub mod sys;
 pub mod systemd;
 pub mod ui;

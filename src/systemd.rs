@@ -55,8 +55,8 @@ pub fn tree(shop: Workshop<'_>, image: &Image) -> Result<Option<TreeId>, Failure
         );
         shop.reporter.event(Event::Message(&message));
     }
-    let added = addition::tree(shop, image, &addition, false);
-    added.map(Some).map_err(|failure| {
+    let added = addition::added(shop, image, &addition, false);
+    added.map(|it| Some(it.tree)).map_err(|failure| {
         failure.hint("--systemd=false runs the command without systemd, in the image as it is")
     })
 }

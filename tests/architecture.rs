@@ -66,6 +66,14 @@ fn recipes_and_plans_are_pure() {
     ];
     forbid("src/recipe", &words, &[]);
     forbid("src/plan", &words, &[]);
+    forbid("src/check", &words, &[]);
+    forbid("src/check", &["crate::recipe", "std::fs"], &[]);
+}
+
+#[test]
+fn probes_know_neither_steps_nor_reports() {
+    let words = ["crate::realise", "crate::command", "crate::ui"];
+    forbid("src/probe", &words, &[]);
 }
 
 #[test]

@@ -340,6 +340,21 @@ fn none_outlives_the_machine() {
         .code(1)
         .says("from before the machine was started");
     racker.run(&["rm", id.trim()]).success();
+    // A damaged one is told by itself, and does not hide the others.
+    let id = racker
+        .run(&["create", "--systemd=false", "quickstart", "true"])
+        .success()
+        .into_text();
+    let file = racker
+        .store()
+        .join("containers")
+        .join(&id[..12])
+        .join("config.json");
+    fs::write(&file, "{").unwrap();
+    racker.run(&["ps", "-a"]).success();
+    racker.run(&["start", id.trim()]).code(1).says("is damaged");
+    racker.run(&["rm", "-f", id.trim()]).success();
+    assert!(!file.exists());
 }
 
 #[test]

@@ -21,11 +21,17 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let _ = args.volumes;
     let store = context.store()?;
-    let there = |name: &&String| {
-        let missing = matches!(Yard::of(&store).find(name), Err(Error::NoSuch(_)));
-        !(args.force && missing)
-    };
-    let names: Vec<String> = args.containers.iter().filter(there).cloned().collect();
+    let yard = Yard::of(&store);
+    let mut names = Vec::new();
+    for name in &args.containers {
+        match yard.find(name) {
+            Err(Error::NoSuch(_)) if args.force => {}
+            Err(Error::Damaged { .. }) if args.force && yard.remove_damaged(name)? => {
+                context.ui.data(name)?;
+            }
+            _ => names.push(name.clone()),
+        }
+    }
     each(context, &names, |store, kept| {
         if args.force && kept.is_supervised() {
             stop::signal(store, kept, libc::SIGKILL)?;

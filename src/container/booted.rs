@@ -126,8 +126,10 @@ pub fn run_alone(
 pub struct Captured {
     /// How it ended; none where time ran out, and it runs on.
     pub exit: Option<Exit>,
-    /// Its output and errors as they came, at most [`CAPTURED`] bytes of them.
+    /// Its output, at most [`CAPTURED`] bytes of it.
     pub output: Vec<u8>,
+    /// Its errors, likewise.
+    pub errors: Vec<u8>,
 }
 
 /// Bytes of a captured output that are read.
@@ -149,30 +151,39 @@ impl Guest<'_> {
             return Err(Error::Bus("the image has no systemd any more".into()));
         };
         let directory = self.snapshot.slot().directory();
-        let mut file =
-            tempfile::tempfile_in(directory).map_err(Error::io("make a file for the output"))?;
         let mut properties = properties(&command, &init, process);
+        let mut files = Vec::new();
         for name in [
             "StandardOutputFileDescriptor",
             "StandardErrorFileDescriptor",
         ] {
+            let file = tempfile::tempfile_in(directory)
+                .map_err(Error::io("make a file for the output"))?;
             let end = file
                 .try_clone()
                 .map_err(Error::io("duplicate a descriptor"))?;
             properties.push((name.into(), Variant::Fd(Fd::from(OwnedFd::from(end)))));
+            files.push(file);
         }
         let end = self.bus.run(unit, properties, Some(deadline), &|| ())?;
-        let mut output = Vec::new();
-        file.rewind()
-            .and_then(|()| file.take(CAPTURED).read_to_end(&mut output))
-            .map_err(Error::io("read the output"))?;
+        let mut written = [Vec::new(), Vec::new()];
+        for (mut file, bytes) in files.into_iter().zip(&mut written) {
+            file.rewind()
+                .and_then(|()| file.take(CAPTURED).read_to_end(bytes))
+                .map_err(Error::io("read the output"))?;
+        }
+        let [output, errors] = written;
         let exit = match end {
             UnitEnd::Exited(exit) => Some(exit),
             UnitEnd::NotStarted(_) => return Err(denied(&process.argv[0])),
             UnitEnd::GuestEnded => Some(Exit(137)),
             UnitEnd::TimedOut => None,
         };
-        Ok(Captured { exit, output })
+        Ok(Captured {
+            exit,
+            output,
+            errors,
+        })
     }
 }
 

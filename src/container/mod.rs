@@ -44,6 +44,7 @@ pub mod slot;
 pub mod snapshot;
 pub mod terminal;
 pub mod terminal_guard;
+mod unit_state;
 pub mod units;
 pub mod users;
 mod wire;

@@ -5,67 +5,20 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use zbus::{OwnedObjectPath, OwnedVariant};
 
 use super::bus::{Heard, MANAGER, MANAGER_PATH, PROPERTIES, changes, job_removed, object_path};
+use super::unit_state::text;
 use super::{Error, Guest};
+
+pub use super::unit_state::{Ended, UnitState};
+
+/// What all kinds of units have.
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
 
 /// How long PID 1 may take for an answer.
 const ANSWER: Duration = Duration::from_secs(20);
-
-/// What systemd says of a unit.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct UnitState {
-    /// `loaded`, `not-found`, `masked`, ...
-    pub load: String,
-    /// `active`, `inactive`, `failed`, `activating`, ...
-    pub active: String,
-    /// What that is in its kind of unit, such as `running`.
-    pub sub: String,
-    /// `enabled`, `disabled`, `static`, ...
-    pub file: String,
-    /// Why it ended, such as `exit-code`, `signal`, `core-dump`, `oom-kill`; `success` else.
-    pub result: String,
-    /// How often systemd started it again.
-    pub restarts: u32,
-    /// How its main process ended, if it did: `CLD_*` of `sigaction(2)`, and the exit code or signal.
-    pub main: (i32, i32),
-    /// Since when it is active, in microseconds of `CLOCK_MONOTONIC`.
-    #[serde(skip)]
-    since: u64,
-    /// The one run that this is, 128 random bits.
-    #[serde(skip)]
-    invocation: Vec<u8>,
-}
-
-impl UnitState {
-    /// How long it has been active.
-    pub fn age(&self) -> Duration {
-        let now = clock_gettime(ClockId::Monotonic);
-        let now = Duration::try_from(now).unwrap_or_default();
-        now.saturating_sub(Duration::from_micros(self.since))
-    }
-
-    /// Whether it runs, and is the same run as before.
-    pub fn still(&self, before: &Self) -> bool {
-        self.active == "active"
-            && self.restarts == before.restarts
-            && self.invocation == before.invocation
-    }
-
-    /// The end of its main process in words, if it ended badly.
-    pub fn end(&self) -> Option<String> {
-        let (code, status) = self.main;
-        match code {
-            libc::CLD_EXITED if status != 0 => Some(format!("exit code {status}")),
-            libc::CLD_KILLED => Some(format!("signal {status}")),
-            libc::CLD_DUMPED => Some(format!("signal {status}, core dumped")),
-            _ => None,
-        }
-    }
-}
 
 /// How starting a unit went.
 #[derive(Debug, Clone)]
@@ -74,6 +27,8 @@ pub struct Started {
     pub result: Option<String>,
     /// Why systemd would not even try.
     pub refused: Option<String>,
+    /// Whether it was enabled for that.
+    pub enabled: bool,
     /// How long the job took.
     pub took: Duration,
 }
@@ -96,19 +51,20 @@ impl Guest<'_> {
         let mut waiting: BTreeMap<usize, Waiting> = BTreeMap::new();
         for (place, unit) in units.iter().enumerate() {
             let since = Instant::now();
-            let refused = match self.enable_and_start(unit) {
+            let mut started = Started {
+                result: None,
+                refused: None,
+                enabled: false,
+                took: Duration::ZERO,
+            };
+            match self.enable_and_start(unit, &mut started.enabled) {
                 Ok(job) => {
                     waiting.insert(place, Waiting { job, since });
-                    None
                 }
-                Err(Error::Bus(reason)) => Some(reason),
+                Err(Error::Bus(reason)) => started.refused = Some(reason),
                 Err(error) => return Err(error),
-            };
-            all.push(Started {
-                result: None,
-                refused,
-                took: Duration::ZERO,
-            });
+            }
+            all.push(started);
         }
         while !waiting.is_empty() {
             let message = match self.bus.receive(Some(deadline))? {
@@ -132,14 +88,27 @@ impl Guest<'_> {
         Ok(all)
     }
 
-    fn enable_and_start(&mut self, unit: &str) -> Result<OwnedObjectPath, Error> {
+    fn enable_and_start(
+        &mut self,
+        unit: &str,
+        enabled: &mut bool,
+    ) -> Result<OwnedObjectPath, Error> {
         let deadline = Instant::now() + ANSWER;
         if self.unit(unit)?.file == "disabled" {
             let body = (vec![unit], false, false);
             let _: (bool, Vec<(String, String, String)>) =
                 self.manager("EnableUnitFiles", &body, deadline)?;
+            *enabled = true;
         }
         self.manager("StartUnit", &(unit, "replace"), deadline)
+    }
+
+    /// Disables units, which run on.
+    pub fn disable_units(&mut self, units: &[String]) -> Result<(), Error> {
+        let deadline = Instant::now() + ANSWER;
+        let body = (units, false);
+        let _: Vec<(String, String, String)> = self.manager("DisableUnitFiles", &body, deadline)?;
+        Ok(())
     }
 
     fn manager<B, T>(&mut self, method: &str, body: &B, deadline: Instant) -> Result<T, Error>
@@ -173,43 +142,52 @@ impl Guest<'_> {
     pub fn unit(&mut self, unit: &str) -> Result<UnitState, Error> {
         let deadline = Instant::now() + ANSWER;
         let path: OwnedObjectPath = self.manager("LoadUnit", &unit, deadline)?;
-        // No name of an interface stands for all of them.
-        let all: BTreeMap<String, OwnedVariant> =
+        // No name of an interface stands for all of them. A command line that is no UTF-8 makes
+        // that fail; then there is less to know.
+        let mut get = |interface: &str| -> Result<BTreeMap<String, OwnedVariant>, Error> {
+            let path = path.as_str();
             self.bus
-                .ask(path.as_str(), PROPERTIES, "GetAll", &"", deadline)?;
-        let string = |name: &str| all.get(name).map(text).unwrap_or_default();
-        let number = |name: &str| {
-            let value = all.get(name);
-            value.and_then(|value| i32::try_from(value).ok())
+                .ask(path, PROPERTIES, "GetAll", &interface, deadline)
         };
-        Ok(UnitState {
-            load: string("LoadState"),
-            active: string("ActiveState"),
-            sub: string("SubState"),
-            file: string("UnitFileState"),
-            result: string("Result"),
-            since: all
-                .get("ActiveEnterTimestampMonotonic")
-                .and_then(|value| u64::try_from(value).ok())
-                .unwrap_or_default(),
-            restarts: all
-                .get("NRestarts")
-                .and_then(|value| u32::try_from(value).ok())
-                .unwrap_or_default(),
-            main: (
-                number("ExecMainCode").unwrap_or_default(),
-                number("ExecMainStatus").unwrap_or_default(),
-            ),
-            invocation: all
-                .get("InvocationID")
-                .and_then(|value| value.try_clone().ok())
-                .and_then(|value| Vec::<u8>::try_from(value).ok())
-                .unwrap_or_default(),
-        })
+        let all = match get("") {
+            Err(Error::Bus(_)) => get(UNIT)?,
+            all => all?,
+        };
+        Ok(UnitState::of(&all))
     }
 
     /// The names of the units that failed so far, sorted.
     pub fn failed_units(&mut self) -> Result<Vec<String>, Error> {
+        self.units_in(&["failed"])
+    }
+
+    /// Services whose last run was ended by a signal, for want of memory, or by their watchdog, and
+    /// those that were started again. With `all`, those that run are asked too.
+    pub fn ended_units(&mut self, all: bool) -> Result<Vec<Ended>, Error> {
+        let states: &[&str] = if all {
+            &["failed", "auto-restart", "running"]
+        } else {
+            &["failed", "auto-restart"]
+        };
+        let mut ended = Vec::new();
+        for unit in self.units_in(states)? {
+            if !unit.ends_with(".service") {
+                continue;
+            }
+            let state = self.unit(&unit)?;
+            if state.was_ended() || state.restarts > 0 {
+                ended.push(Ended {
+                    unit,
+                    how: state.described(),
+                    result: state.result,
+                });
+            }
+        }
+        Ok(ended)
+    }
+
+    /// The names of the units in any of these states, sorted.
+    fn units_in(&mut self, states: &[&str]) -> Result<Vec<String>, Error> {
         type Row = (
             String,
             String,
@@ -223,10 +201,40 @@ impl Guest<'_> {
             OwnedObjectPath,
         );
         let deadline = Instant::now() + ANSWER;
-        let rows: Vec<Row> = self.manager("ListUnitsFiltered", &vec!["failed"], deadline)?;
+        let rows: Vec<Row> = self.manager("ListUnitsFiltered", &states, deadline)?;
         let mut names: Vec<String> = rows.into_iter().map(|row| row.0).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// Waits until everything that belongs to the boot was started or failed to; whether that was
+    /// so before `until`.
+    pub fn wait_until_booted(&mut self, until: Instant) -> Result<bool, Error> {
+        loop {
+            // 0 until then. What is signalled after the answer comes after it.
+            let body = (MANAGER, "FinishTimestampMonotonic");
+            let deadline = Instant::now() + ANSWER;
+            let finished: OwnedVariant =
+                self.bus
+                    .ask(MANAGER_PATH, PROPERTIES, "Get", &body, deadline)?;
+            if u64::try_from(finished).is_ok_and(|at| at > 0) {
+                return Ok(true);
+            }
+            loop {
+                let message = match self.bus.receive(Some(until))? {
+                    Heard::Message(message) => message,
+                    Heard::Ended => return Err(self.died()),
+                    Heard::TimedOut => return Ok(false),
+                };
+                let header = message.header();
+                if header
+                    .member()
+                    .is_some_and(|it| it.as_str() == "StartupFinished")
+                {
+                    break;
+                }
+            }
+        }
     }
 
     fn died(&self) -> Error {
@@ -234,8 +242,4 @@ impl Guest<'_> {
             console: self.console(10),
         }
     }
-}
-
-fn text(value: &OwnedVariant) -> String {
-    <&str>::try_from(value).unwrap_or_default().to_owned()
 }

@@ -36,3 +36,4 @@ pub(crate) use files::Files;
 pub use listing::Installed;
 pub use os::Os;
 pub use package::{Database, Package, Source};
+pub(crate) use rpm::package as rpm_package;

@@ -70,7 +70,8 @@ fn take(path: &str, blob: &[u8], listing: &mut Listing<'_>) -> Result<(), Error>
     Ok(())
 }
 
-fn package(header: &Header<'_>) -> Result<Package, String> {
+/// What a header says of its package.
+pub(crate) fn package(header: &Header<'_>) -> Result<Package, String> {
     let get = |tag| Ok::<_, String>(header.string(tag)?.and_then(optional));
     let need = |tag| get(tag)?.ok_or(format!("a header has no tag {tag}"));
     let epoch = match header.number(EPOCH)? {

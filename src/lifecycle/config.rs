@@ -26,6 +26,7 @@ pub struct Config {
     pub created: i64,
     /// The kernel's name for the time since the machine was started last: what a container changes
     /// is never synced, and does not outlive that.
+    #[serde(default)]
     pub machine: String,
     /// The command and its arguments.
     pub argv: Vec<String>,

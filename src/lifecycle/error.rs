@@ -79,6 +79,9 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::NoSuch(_) => vec!["racker ps -a lists them".into()],
+            Self::Damaged { path, .. } if path.ends_with("config.json") => {
+                vec!["racker rm -f removes the container".into()]
+            }
             Self::Container(error) => error.hints(),
             _ => Vec::new(),
         }

@@ -69,8 +69,21 @@ impl Yard {
         kept.save_config()
     }
 
-    /// Every container, the newest first.
+    /// Every container, the newest first. A damaged one is no reason not to see the others; it is
+    /// told by [`Yard::find`].
     pub fn all(&self) -> Result<Vec<Kept>, Error> {
+        let mut all = Vec::new();
+        for directory in self.directories()? {
+            match Kept::open(directory) {
+                Err(Error::Damaged { .. }) => {}
+                other => all.extend(other?),
+            }
+        }
+        all.sort_by_key(|kept| std::cmp::Reverse(kept.config.created));
+        Ok(all)
+    }
+
+    fn directories(&self) -> Result<Vec<PathBuf>, Error> {
         let read = || format!("read {}", self.directory.display());
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -80,10 +93,9 @@ impl Yard {
         for entry in entries {
             let entry = entry.map_err(Error::io(read()))?;
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                all.extend(Kept::open(entry.path())?);
+                all.push(entry.path());
             }
         }
-        all.sort_by_key(|kept| std::cmp::Reverse(kept.config.created));
         Ok(all)
     }
 
@@ -99,8 +111,36 @@ impl Yard {
         match (found.next(), found.next()) {
             (Some(kept), None) => Ok(kept),
             (Some(_), Some(_)) => Err(Error::Ambiguous(text.to_owned())),
-            (None, _) => Err(Error::NoSuch(text.to_owned())),
+            (None, _) => match self.damaged(text)? {
+                Some((_, error)) => Err(error),
+                None => Err(Error::NoSuch(text.to_owned())),
+            },
         }
+    }
+
+    /// The directory of a container that cannot be read, by its id, and what is wrong with it.
+    fn damaged(&self, text: &str) -> Result<Option<(PathBuf, Error)>, Error> {
+        let short = &text[..text.len().min(12)];
+        for directory in self.directories()? {
+            let name = directory.file_name().unwrap_or_default();
+            if !short.is_empty()
+                && name.to_string_lossy().starts_with(short)
+                && let Err(error @ Error::Damaged { .. }) = Kept::open(directory.clone())
+            {
+                return Ok(Some((directory, error)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes what is left of a container that cannot be read; whether there is one of this id.
+    pub fn remove_damaged(&self, id: &str) -> Result<bool, Error> {
+        let Some((directory, _)) = self.damaged(id)? else {
+            return Ok(false);
+        };
+        fs::remove_dir_all(&directory)
+            .map_err(Error::io(format!("remove {}", directory.display())))?;
+        Ok(true)
     }
 
     /// The one with this short id, as the supervisor is told.

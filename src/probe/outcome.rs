@@ -1,6 +1,12 @@
 //! What came of a probe.
 
+use std::time::Duration;
+
 use serde::Serialize;
+
+use super::{Evidence, Privileged};
+use crate::check::Check;
+use crate::container::units::Ended;
 
 /// What came of one check.
 #[derive(Debug, Clone, Serialize)]
@@ -17,15 +23,6 @@ pub struct Outcome {
     pub message: String,
     /// What says more about a check that does not hold.
     pub evidence: Vec<Evidence>,
-}
-
-/// Something to read about a failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    /// What it is.
-    pub title: String,
-    /// It.
-    pub lines: Vec<String>,
 }
 
 /// What came of probing one image.
@@ -47,13 +44,61 @@ pub struct Probed {
     pub checks: Vec<Outcome>,
     /// Units that had failed when the checks were over, and do not in the image alone.
     pub failed_units: Vec<String>,
+    /// Units that had failed, and do in the image alone too.
+    pub image_failed_units: Vec<String>,
+    /// Services that a signal ended, or that were started again.
+    pub ended_units: Vec<Ended>,
+    /// Set-uid and set-gid files that the packages brought.
+    pub privileged_files: Vec<Privileged>,
     /// Why it could not be tried.
     pub error: Option<String>,
 }
 
 impl Probed {
+    /// A probe of which nothing is known yet.
+    pub fn new(image: &str) -> Self {
+        Self {
+            image: image.to_owned(),
+            packages: Vec::new(),
+            tree: None,
+            installed: Vec::new(),
+            boot_milliseconds: 0,
+            milliseconds: 0,
+            checks: Vec::new(),
+            failed_units: Vec::new(),
+            image_failed_units: Vec::new(),
+            ended_units: Vec::new(),
+            privileged_files: Vec::new(),
+            error: None,
+        }
+    }
+
     /// Whether everything holds that was asked for.
     pub fn holds(&self) -> bool {
         self.error.is_none() && self.checks.iter().all(|check| check.ok)
     }
+}
+
+/// What came of a check.
+pub(super) fn outcome(
+    check: &Check,
+    ok: bool,
+    took: Duration,
+    message: String,
+    evidence: Vec<Evidence>,
+) -> Outcome {
+    Outcome {
+        kind: check.kind(),
+        check: one_line(&check.to_string()),
+        ok,
+        milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        message: one_line(&message),
+        evidence,
+    }
+}
+
+/// Text without what would end a line of a report, or colour it.
+fn one_line(text: &str) -> String {
+    let plain = |one: char| if one.is_control() { ' ' } else { one };
+    text.chars().map(plain).collect()
 }

@@ -1,17 +1,24 @@
 //! One tree: booted, checked, gone.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use racker_store::{Store, TreeId};
+use racker_store::{Store, Tree, TreeId};
 
-use super::check::{Address, Check};
-use super::evidence::{self, command};
+use super::change::{after, run, taken_in};
 use super::network;
-use super::{Evidence, Outcome};
+use super::outcome::outcome;
+use super::purge::{self, Purge};
+use super::view::View;
+use super::{Outcome, sockets};
+use crate::check::{Address, Check, Kind};
 use crate::container::boot::Purpose;
 use crate::container::direct::Options;
-use crate::container::units::{Started, UnitState};
-use crate::container::{Error, Guest, Method, Snapshot, Upper};
+use crate::container::nspawn::Bind;
+use crate::container::units::Ended;
+use crate::container::{Error, Guest, Method, Process, Snapshot, Upper};
+use crate::failure::Failure;
+use crate::installed::{Installed, Package};
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +27,39 @@ pub struct Limits {
     pub unit: Duration,
     /// How long a unit must stay active.
     pub settle: Duration,
-    /// An address to answer.
+    /// An address to answer, or everything else to come about.
     pub network: Duration,
+}
+
+/// Makes ready what is installed in a booted snapshot: the command, and what it needs of the host.
+pub type Stage<'a> = &'a (dyn Fn(&Snapshot) -> Result<(Process, Vec<Bind>), Failure> + Sync);
+
+/// What is done with a tree.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    /// What must hold.
+    pub checks: &'a [Check],
+    /// How long it may take.
+    pub limits: Limits,
+    /// What is installed after the boot.
+    pub live: Option<Stage<'a>>,
+    /// What is removed after the checks.
+    pub purge: Option<&'a Purge<'a>>,
+    /// Whether the paths that it makes are listed; with a purge they are not.
+    pub writes: bool,
+    /// Whether the end of the boot is waited for, and every running service asked how it fared.
+    pub thorough: bool,
+    /// Told when it has come further.
+    pub phase: &'a (dyn Fn(&str) + Sync),
+}
+
+impl std::fmt::Debug for Plan<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan")
+            .field("checks", &self.checks)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What was seen of a tree.
@@ -29,277 +67,215 @@ pub struct Limits {
 pub struct Seen {
     /// From the start of the boot until PID 1 answered.
     pub boot: Duration,
-    /// The checks, in their order.
+    /// The checks, in their order; after them the purge if there was one.
     pub checks: Vec<Outcome>,
     /// Units that had failed when the checks were over.
     pub failed_units: Vec<String>,
+    /// Services that a signal ended, or that were started again.
+    pub ended_units: Vec<Ended>,
+    /// The tree with what was installed after the boot.
+    pub live: Option<Tree>,
+    /// The paths that were made, where that was asked for.
+    pub written: Vec<String>,
 }
 
-/// Boots a snapshot of a tree and carries out the checks. A thread of its own must call this: the
+/// Boots a snapshot of a tree and carries out the plan. A thread of its own must call this: the
 /// snapshot's mounts are the thread's.
 pub fn probe(
     store: &Store,
     tree: TreeId,
     method: Method,
-    checks: &[Check],
-    limits: Limits,
-) -> Result<Seen, Error> {
+    plan: &Plan<'_>,
+) -> Result<Seen, Failure> {
     let snapshot = Snapshot::open(store, tree, method, Upper::Disk)?;
-    let result = in_snapshot(&snapshot, checks, limits);
+    let result = in_snapshot(store, tree, &snapshot, plan);
     let released = snapshot.release();
     let seen = result?;
     released?;
     Ok(seen)
 }
 
-fn in_snapshot(snapshot: &Snapshot, checks: &[Check], limits: Limits) -> Result<Seen, Error> {
+fn in_snapshot(
+    store: &Store,
+    tree: TreeId,
+    snapshot: &Snapshot,
+    plan: &Plan<'_>,
+) -> Result<Seen, Failure> {
     if snapshot.root()?.init().is_none() {
-        return Err(Error::NoInit);
+        return Err(Error::NoInit.into());
     }
-    let start = Instant::now();
+    (plan.phase)("booting");
+    let (install, binds) = match plan.live {
+        Some(stage) => {
+            let (process, binds) = stage(snapshot)?;
+            (Some(process), binds)
+        }
+        None => (None, Vec::new()),
+    };
+    let begin = Instant::now();
     let mut options = Options::new("probe");
     options.own_hosts = true;
-    let guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
-    let boot = start.elapsed();
+    options.binds = &binds;
+    let mut guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
+    let boot = begin.elapsed();
+    let mut live = None;
+    if let Some(process) = install {
+        (plan.phase)("installing");
+        run(
+            &mut guest,
+            "racker-install.service",
+            &process,
+            "install the packages",
+        )?;
+        live = Some(taken_in(store, tree, snapshot)?);
+    }
+    let packages = packages(store, tree, live.as_ref(), plan)?;
     let mut session = Session {
         guest,
         snapshot,
-        limits,
+        plan,
+        begin,
+        states_until: begin,
+        enabled: Vec::new(),
+        packages: packages.into(),
         commands: 0,
     };
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; checks.len()];
-    let mut units = Vec::new();
-    for (place, check) in checks.iter().enumerate() {
-        if let Check::Unit(name) = check {
-            units.push((place, name.clone()));
-        }
+    (plan.phase)("checking");
+    let mut checks = session.checks()?;
+    if plan.thorough {
+        let until = Instant::now() + plan.limits.network;
+        session.guest.wait_until_booted(until)?;
     }
-    let running = session.units(&units, &mut outcomes)?;
-    for (place, check) in checks.iter().enumerate() {
-        outcomes[place] = match check {
-            Check::Unit(_) => continue,
-            Check::Network(address) => Some(session.network(check, address)?),
-            Check::File(path) => Some(session.file(check, path)),
-            Check::Command(script) => Some(session.command(check, script)?),
-        };
-    }
-    // What was active must be so still: a service may fall over when it is first talked to.
-    session.still(&running, &mut outcomes)?;
+    let own = |unit: &str| unit.starts_with("racker-");
     let mut failed_units = session.guest.failed_units()?;
     // Commands that were checks.
-    failed_units.retain(|unit| !unit.starts_with("racker-"));
+    failed_units.retain(|unit| !own(unit));
+    let mut ended_units = session.guest.ended_units(plan.thorough)?;
+    ended_units.retain(|it| !own(&it.unit));
+    let mut written = Vec::new();
+    if let Some(purge) = plan.purge {
+        (plan.phase)("removing");
+        let begin = Instant::now();
+        let removed = session.remove(purge);
+        drop(session);
+        let (message, evidence) = match removed {
+            Ok(()) => purge::verdict(purge, &after(store, tree, snapshot)?),
+            Err(failure) => purge::failed(&failure),
+        };
+        checks.push(purge.outcome(begin.elapsed(), message, evidence));
+    } else if plan.writes {
+        drop(session);
+        written = purge::written(&store.tree(tree)?, &after(store, tree, snapshot)?);
+    }
     Ok(Seen {
         boot,
-        checks: outcomes.into_iter().flatten().collect(),
+        checks,
         failed_units,
+        ended_units,
+        live,
+        written,
     })
 }
 
-/// A unit that was found active.
-#[derive(Debug)]
-struct Running {
-    place: usize,
-    name: String,
-    state: UnitState,
+/// The packages of the guest, where a check asks for one.
+fn packages(
+    store: &Store,
+    tree: TreeId,
+    live: Option<&Tree>,
+    plan: &Plan<'_>,
+) -> Result<Vec<Package>, Failure> {
+    let asked = |check: &Check| matches!(check, Check::Claim(it) if it.kind == Kind::Package);
+    if !plan.checks.iter().any(asked) {
+        return Ok(Vec::new());
+    }
+    let installed = match live {
+        Some(tree) => Installed::read(store, tree)?,
+        None => Installed::read(store, &store.tree(tree)?)?,
+    };
+    Ok(installed.packages().to_vec())
 }
 
-struct Session<'a> {
-    guest: Guest<'a>,
-    snapshot: &'a Snapshot,
-    limits: Limits,
+/// A booted guest that is being checked.
+pub(super) struct Session<'a> {
+    pub(super) guest: Guest<'a>,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) plan: &'a Plan<'a>,
+    /// When the boot began.
+    pub(super) begin: Instant,
+    /// How long states are waited for.
+    pub(super) states_until: Instant,
+    /// Units that were enabled for their checks.
+    pub(super) enabled: Vec<String>,
+    packages: Arc<[Package]>,
     commands: u32,
 }
 
 impl Session<'_> {
-    fn units(
-        &mut self,
-        units: &[(usize, String)],
-        outcomes: &mut [Option<Outcome>],
-    ) -> Result<Vec<Running>, Error> {
-        if units.is_empty() {
-            return Ok(Vec::new());
+    fn checks(&mut self) -> Result<Vec<Outcome>, Error> {
+        let checks = self.plan.checks;
+        let mut outcomes: Vec<Option<Outcome>> = vec![None; checks.len()];
+        let units: Vec<(usize, String)> = checks
+            .iter()
+            .enumerate()
+            .filter_map(|(place, check)| match check {
+                Check::Unit(name) => Some((place, name.clone())),
+                _ => None,
+            })
+            .collect();
+        let running = self.start(&units, &mut outcomes)?;
+        self.states_until = Instant::now() + self.plan.limits.network;
+        for (place, check) in checks.iter().enumerate() {
+            outcomes[place] = match check {
+                Check::Unit(_) => continue,
+                Check::Network(address) => Some(self.network(check, address)?),
+                Check::Claim(claim) => Some(self.claim(check, claim)?),
+            };
         }
-        let names: Vec<String> = units.iter().map(|(_, name)| name.clone()).collect();
-        let begin = Instant::now();
-        let started = self.guest.start_units(&names, begin + self.limits.unit)?;
-        let mut before = Vec::new();
-        for name in &names {
-            before.push(self.guest.unit(name)?);
-        }
-        let active = before.iter().filter(|state| state.active == "active");
-        let left = active.map(|state| self.limits.settle.saturating_sub(state.age()));
-        if let Some(left) = left.max() {
-            self.guest.watch_units(&names, Instant::now() + left)?;
-        }
-        let mut running = Vec::new();
-        for (((place, name), started), before) in units.iter().zip(started).zip(before) {
-            let state = self.guest.unit(name)?;
-            let verdict = verdict(&started, &before, &state, self.limits.unit);
-            let check = Check::Unit(name.clone());
-            outcomes[*place] = Some(match verdict {
-                Ok(message) => {
-                    running.push(Running {
-                        place: *place,
-                        name: name.clone(),
-                        state,
-                    });
-                    outcome(&check, true, started.took, message, Vec::new())
-                }
-                Err(message) => {
-                    let evidence = self.about_unit(name, &state);
-                    outcome(&check, false, started.took, message, evidence)
-                }
-            });
-        }
-        Ok(running)
+        // A service may fall over when it is first talked to, and later.
+        self.settle(running, &mut outcomes)?;
+        Ok(outcomes.into_iter().flatten().collect())
     }
 
-    fn still(
-        &mut self,
-        running: &[Running],
-        outcomes: &mut [Option<Outcome>],
-    ) -> Result<(), Error> {
-        for it in running {
-            let state = self.guest.unit(&it.name)?;
-            if state.still(&it.state) {
-                continue;
-            }
-            let evidence = self.about_unit(&it.name, &state);
-            if let Some(outcome) = &mut outcomes[it.place] {
-                outcome.ok = false;
-                outcome.message = format!("was active, then {}", described(&state));
-                outcome.evidence = evidence;
-            }
-        }
-        Ok(())
+    /// Removes packages.
+    fn remove(&mut self, purge: &Purge<'_>) -> Result<(), Failure> {
+        // A package need not undo what was done for a check.
+        let enabled = std::mem::take(&mut self.enabled);
+        self.guest.disable_units(&enabled)?;
+        let what = format!("remove {}", purge.names.join(" "));
+        run(
+            &mut self.guest,
+            "racker-purge.service",
+            &purge.process,
+            &what,
+        )
     }
 
     fn network(&mut self, check: &Check, address: &Address) -> Result<Outcome, Error> {
         let begin = Instant::now();
-        let leader = self.guest.leader();
-        let answer = network::reach(leader, address, begin + self.limits.network)
+        let view = self.view()?;
+        let answer = network::reach(&view, address, begin + self.plan.limits.network)
             .map_err(Error::io("enter the container's network"))?;
         Ok(match answer {
             Ok(message) => outcome(check, true, begin.elapsed(), message, Vec::new()),
             Err(reason) => {
-                let seconds = self.limits.network.as_secs_f64();
+                let seconds = self.plan.limits.network.as_secs_f64();
                 let message = format!("no answer within {seconds} s: {reason}");
-                let evidence = vec![evidence::listening(leader)];
+                let evidence = vec![sockets::listening(&view)];
                 outcome(check, false, begin.elapsed(), message, evidence)
             }
         })
     }
 
-    fn file(&self, check: &Check, path: &str) -> Outcome {
-        let begin = Instant::now();
-        let found = self
-            .snapshot
-            .root()
-            .is_ok_and(|root| root.mode(path).is_some());
-        let message = if found { "is there" } else { "is not there" };
-        outcome(check, found, begin.elapsed(), message.into(), Vec::new())
-    }
-
-    fn command(&mut self, check: &Check, script: &str) -> Result<Outcome, Error> {
-        let begin = Instant::now();
-        let name = self.name();
-        let process = command(&["sh", "-c", script]);
-        let captured = self
-            .guest
-            .capture(&name, &process, begin + self.limits.unit)?;
-        let message = match captured.exit {
-            Some(exit) => format!("ends with {}", exit.0),
-            None => format!("not done within {} s", self.limits.unit.as_secs_f64()),
-        };
-        let ok = captured.exit.is_some_and(crate::container::Exit::success);
-        let mut evidence = Vec::new();
-        let mut lines = evidence::lines(&captured.output);
-        if !ok && !lines.is_empty() {
-            lines.drain(..lines.len().saturating_sub(20));
-            evidence.push(Evidence {
-                title: "output".into(),
-                lines,
-            });
-        }
-        Ok(outcome(check, ok, begin.elapsed(), message, evidence))
-    }
-
-    fn about_unit(&mut self, unit: &str, state: &UnitState) -> Vec<Evidence> {
-        let name = self.name();
-        let mut all = vec![Evidence {
-            title: format!("state of {unit}"),
-            lines: vec![described(state)],
-        }];
-        all.extend(evidence::journal(&mut self.guest, unit, &name));
-        all
+    /// The guest, to be looked at.
+    pub(super) fn view(&self) -> Result<View<'_>, Error> {
+        let ids = self.snapshot.slot().ids();
+        View::open(self.guest.leader(), ids, &self.packages)
+            .map_err(Error::io("open the container's root"))
     }
 
     /// A name for a transient unit.
-    fn name(&mut self) -> String {
+    pub(super) fn name(&mut self) -> String {
         self.commands += 1;
         format!("racker-{}.service", self.commands)
     }
-}
-
-fn outcome(
-    check: &Check,
-    ok: bool,
-    took: Duration,
-    message: String,
-    evidence: Vec<Evidence>,
-) -> Outcome {
-    Outcome {
-        kind: check.kind(),
-        check: check.to_string(),
-        ok,
-        milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        message,
-        evidence,
-    }
-}
-
-/// Whether a unit does what it should, from how its start went, and its state then and after it
-/// had time to settle.
-fn verdict(
-    started: &Started,
-    before: &UnitState,
-    after: &UnitState,
-    limit: Duration,
-) -> Result<String, String> {
-    if before.load == "not-found" {
-        return Err("there is no such unit".into());
-    }
-    if before.load == "masked" {
-        return Err("is masked".into());
-    }
-    if let Some(reason) = &started.refused {
-        return Err(format!("cannot be started: {reason}"));
-    }
-    match started.result.as_deref() {
-        None => return Err(format!("not started within {} s", limit.as_secs_f64())),
-        Some("done") => {}
-        Some("dependency") => return Err("something that it needs did not start".into()),
-        Some(result) => return Err(format!("start {result}: {}", described(after))),
-    }
-    if before.active != "active" {
-        return Err(format!("is {}", described(before)));
-    }
-    if after.restarts > 0 || !after.still(before) {
-        return Err(format!("was active, then {}", described(after)));
-    }
-    Ok(format!("active after {} ms", started.took.as_millis()))
-}
-
-fn described(state: &UnitState) -> String {
-    let mut text = format!("{} ({})", state.active, state.sub);
-    if !matches!(state.result.as_str(), "" | "success") {
-        text.push_str(&format!(", result {}", state.result));
-    }
-    if let Some(end) = state.end() {
-        text.push_str(&format!(", {end}"));
-    }
-    if state.restarts > 0 {
-        text.push_str(&format!(", started again {} times", state.restarts));
-    }
-    text
 }

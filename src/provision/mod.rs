@@ -29,8 +29,10 @@ pub mod manager;
 pub mod normalise;
 pub mod package;
 pub mod pacman;
+pub mod removal;
 pub mod request;
 mod rpmmd;
+pub mod tested;
 pub mod units;
 pub mod zypper;
 
@@ -39,7 +41,9 @@ pub use exchange::Exchange;
 pub use job::{Bind, Job, Network};
 pub use manager::{PackageManager, implementation, manager_of};
 pub use package::{Fetched, Found, Identity, Resolution};
+pub use removal::removal;
 pub use request::Request;
+pub use tested::{Tested, tested};
 pub use units::has_systemd;
 
 /// The result of everything in this module.

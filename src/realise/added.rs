@@ -7,14 +7,17 @@ use racker_store::{Image, TreeId};
 use tempfile::TempDir;
 
 use super::bake::Options;
+use super::guest::{bind, exchange_in, process};
 use super::metadata::Keeper;
-use super::step::Step;
-use super::{Error, Event, Reporter, Workshop};
+use super::step::{Parent, Step};
+use super::{Error, Event, Reporter, Workshop, packages};
+use crate::container::nspawn::Bind;
+use crate::container::{Process, Snapshot};
 use crate::oci::{Download, Platform, Progress};
 use crate::package::Manager;
 use crate::plan::lock::{Fetched, Lock};
 use crate::plan::{Action, PlannedStep};
-use crate::provision::manager_of;
+use crate::provision::{self, Tested, manager_of};
 use crate::recipe::{PackagesStep, Step as RecipeStep, is_url};
 
 /// What is added.
@@ -29,6 +32,15 @@ pub struct Addition<'a> {
     pub recommends: Option<bool>,
 }
 
+/// What an addition came to.
+#[derive(Debug)]
+pub struct Added {
+    /// The image's tree with it.
+    pub tree: TreeId,
+    /// What the files among its packages say they are.
+    pub tested: Vec<Tested>,
+}
+
 /// The image's tree with the addition, resolved with its dependencies by the image's own package
 /// manager. What `lock` lacks is added to it.
 pub fn add(
@@ -36,52 +48,144 @@ pub fn add(
     image: &Image,
     addition: &Addition<'_>,
     lock: &mut Lock,
-) -> Result<TreeId, Error> {
-    let Addition { name, packages, .. } = *addition;
-    let quiet = Quiet(shop.reporter);
-    let shop = Workshop {
-        reporter: &quiet,
-        ..shop
-    };
-    let directory = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
-    let mut wanted = PackagesStep {
-        recommends: recommends(shop, image.tree, addition.recommends)?,
-        ..PackagesStep::default()
-    };
-    for package in packages {
-        match package {
-            url if is_url(url) => wanted.files.push(download(shop, url, &directory, lock)?),
-            path if is_file(path) => wanted.files.push(copy(path, &directory)?),
-            name => wanted.install.push(name.clone()),
+) -> Result<Added, Error> {
+    let tree = image.tree;
+    let wanted = Wanted::new(shop, image, addition, lock)?;
+    let realise = |step: &Step<'_>, lock: &mut Lock| step.realise(tree, lock);
+    let outcome = wanted.step(shop, lock, realise)?;
+    Ok(Added {
+        tree: outcome.realisation.tree,
+        tested: wanted.tested,
+    })
+}
+
+/// An addition that is resolved and fetched, to be installed in a booted system.
+#[derive(Debug)]
+pub struct Ready {
+    prepared: packages::Prepared,
+    /// What the files among its packages say they are.
+    pub tested: Vec<Tested>,
+    /// Where those files are.
+    _directory: TempDir,
+}
+
+/// Resolves and fetches an addition. What `lock` lacks is added to it.
+pub fn ready(
+    shop: Workshop<'_>,
+    image: &Image,
+    addition: &Addition<'_>,
+    lock: &mut Lock,
+) -> Result<Ready, Error> {
+    let wanted = Wanted::new(shop, image, addition, lock)?;
+    let prepared = wanted.step(shop, lock, |step, lock| {
+        step.complete(image.tree, lock)?;
+        let parent = Parent {
+            id: image.tree,
+            tree: shop.store.tree(image.tree)?,
+        };
+        packages::prepare(step, &wanted.packages, &parent, lock)
+    })?;
+    Ok(Ready {
+        prepared,
+        tested: wanted.tested,
+        _directory: wanted.directory,
+    })
+}
+
+impl Ready {
+    /// Puts the packages beside a snapshot. Gives the command that installs them there, and starts
+    /// what they want started, and what it needs of the host.
+    pub fn stage(&self, snapshot: &Snapshot) -> Result<(Process, Vec<Bind>), Error> {
+        let exchange = exchange_in(snapshot)?;
+        let it = &self.prepared;
+        let mut job = it
+            .manager
+            .install(&it.request, &it.fetched, it.epoch, &exchange)
+            .map_err(|error| Error::io("make the repository")(std::io::Error::other(error)))?;
+        // By this, scripts and tools know that there is nothing running.
+        job.env.retain(|(name, _)| name != "SYSTEMD_OFFLINE");
+        Ok((process(&job), job.binds.iter().map(bind).collect()))
+    }
+}
+
+/// The one step of an addition.
+struct Wanted {
+    packages: PackagesStep,
+    planned: PlannedStep,
+    tested: Vec<Tested>,
+    directory: TempDir,
+}
+
+impl Wanted {
+    fn new(
+        shop: Workshop<'_>,
+        image: &Image,
+        addition: &Addition<'_>,
+        lock: &mut Lock,
+    ) -> Result<Self, Error> {
+        let Addition { name, packages, .. } = *addition;
+        let directory = tempfile::tempdir().map_err(Error::io("make a temporary directory"))?;
+        let mut wanted = PackagesStep {
+            recommends: recommends(shop, image.tree, addition.recommends)?,
+            ..PackagesStep::default()
+        };
+        for package in packages {
+            match package {
+                url if is_url(url) => wanted.files.push(download(shop, url, &directory, lock)?),
+                path if is_file(path) => wanted.files.push(copy(path, &directory)?),
+                name => wanted.install.push(name.clone()),
+            }
         }
+        let read = |file: &String| provision::tested(&directory.path().join(file));
+        let tested: Result<Vec<Tested>, _> = wanted.files.iter().map(read).collect();
+        let unreadable = |error| Error::io("read a package")(std::io::Error::other(error));
+        let tested = tested.map_err(unreadable)?;
+        let id = format!("{name}/1");
+        let planned = PlannedStep {
+            id: id.clone(),
+            recipe: name.to_owned(),
+            place: 1,
+            number: 1,
+            summary: format!("packages {}", packages.join(" ")),
+            impure: false,
+            action: Action::Step(RecipeStep::Packages(wanted.clone())),
+            env: std::collections::BTreeMap::new(),
+            switched_off: Vec::new(),
+            directory: directory.path().to_owned(),
+            timeout: None,
+            dated: vec![id],
+        };
+        Ok(Self {
+            packages: wanted,
+            planned,
+            tested,
+            directory,
+        })
     }
-    let id = format!("{name}/1");
-    let planned = PlannedStep {
-        id: id.clone(),
-        recipe: name.to_owned(),
-        place: 1,
-        number: 1,
-        summary: format!("packages {}", packages.join(" ")),
-        impure: false,
-        action: Action::Step(RecipeStep::Packages(wanted)),
-        env: std::collections::BTreeMap::new(),
-        switched_off: Vec::new(),
-        directory: directory.path().to_owned(),
-        timeout: None,
-        dated: vec![id],
-    };
-    let keeper = Keeper::default();
-    let outcome = Step {
-        shop,
-        planned: &planned,
-        platform: &Platform::host().to_string(),
-        total: 1,
-        options: &Options::default(),
-        keeper: &keeper,
+
+    fn step<T>(
+        &self,
+        shop: Workshop<'_>,
+        lock: &mut Lock,
+        work: impl FnOnce(&Step<'_>, &mut Lock) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let quiet = Quiet(shop.reporter);
+        let keeper = Keeper::default();
+        let step = Step {
+            shop: Workshop {
+                reporter: &quiet,
+                ..shop
+            },
+            planned: &self.planned,
+            platform: &Platform::host().to_string(),
+            total: 1,
+            options: &Options::default(),
+            keeper: &keeper,
+        };
+        let result = work(&step, lock);
+        keeper.finish()?;
+        result
     }
-    .realise(image.tree, lock);
-    keeper.finish()?;
-    Ok(outcome?.realisation.tree)
 }
 
 /// A reporter that is not told what was there already.
@@ -110,8 +214,9 @@ fn recommends(shop: Workshop<'_>, tree: TreeId, wanted: Option<bool>) -> Result<
     Ok(!matches!(manager, Some(Manager::Pacman | Manager::Apk)))
 }
 
-/// A name has no slash in it, a path of a package may do without one.
-fn is_file(text: &str) -> bool {
+/// Whether a word means a file and no name: a name has no slash in it, a path of a package may do
+/// without one.
+pub fn is_file(text: &str) -> bool {
     const ENDINGS: [&str; 4] = [".deb", ".rpm", ".apk", ".pkg.tar.zst"];
     text.contains('/') || ENDINGS.iter().any(|ending| text.ends_with(ending))
 }

@@ -67,12 +67,7 @@ impl Guest<'_> {
 
     /// Makes an exchange directory that the guest's root owns.
     pub(super) fn exchange(&self) -> Result<Exchange, Error> {
-        let path = self.snapshot.beside("exchange");
-        let owner = Some(self.snapshot.slot().ids().base);
-        fs::create_dir(&path)
-            .and_then(|()| chown(&path, owner, owner))
-            .map_err(Error::io(format!("create {}", path.display())))?;
-        Ok(Exchange::new(path))
+        exchange_in(&self.snapshot)
     }
 
     /// Keeps a secret in memory, to be read by `user` alone at `/run/secrets/ID`.
@@ -115,18 +110,7 @@ impl Guest<'_> {
 
     /// Runs a package manager's job as root.
     pub(super) fn run_job(&self, job: &Job, log: &LogWriter) -> Result<Outcome, Error> {
-        let process = Process {
-            argv: job
-                .argv
-                .iter()
-                .map(|a| a.to_string_lossy().into_owned())
-                .collect(),
-            env: job.env.clone(),
-            user: User::default(),
-            directory: "/".into(),
-            capabilities: None,
-            limits: Vec::new(),
-        };
+        let process = process(job);
         let binds: Vec<Bind> = job.binds.iter().map(bind).collect();
         let network = match job.network {
             provision::Network::None => Network::None,
@@ -221,6 +205,29 @@ pub(super) fn capture(
         .build()
         .map_err(|error| Error::io("start threads")(io::Error::other(error)))?;
     Ok(pool.install(|| shop.store.capture(directory, options))?)
+}
+
+/// Makes an exchange directory beside a snapshot that the guest's root owns.
+pub(super) fn exchange_in(snapshot: &Snapshot) -> Result<Exchange, Error> {
+    let path = snapshot.beside("exchange");
+    let owner = Some(snapshot.slot().ids().base);
+    fs::create_dir(&path)
+        .and_then(|()| chown(&path, owner, owner))
+        .map_err(Error::io(format!("create {}", path.display())))?;
+    Ok(Exchange::new(path))
+}
+
+/// A package manager's job as a command of root's.
+pub fn process(job: &Job) -> Process {
+    let words = job.argv.iter().map(|it| it.to_string_lossy().into_owned());
+    Process {
+        argv: words.collect(),
+        env: job.env.clone(),
+        user: User::default(),
+        directory: "/".into(),
+        capabilities: None,
+        limits: Vec::new(),
+    }
 }
 
 /// A bind as the container has it.

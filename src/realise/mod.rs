@@ -36,11 +36,12 @@ mod step;
 mod verify_lock;
 mod workshop;
 
-pub use added::{Addition, add};
+pub use added::{Added, Addition, Ready, add, is_file, ready};
 pub use bake::{Baked, Options, Update, bake, complete};
 pub use base::HIDDEN;
 pub use check::{Finding, Unequal};
 pub use error::Error;
+pub use guest::process;
 pub use last_log::last_log;
 pub use prospect::{Prospect, prospect};
 pub use report::{Event, Reporter};

@@ -176,6 +176,31 @@ fn resolve(
     }
 }
 
+/// All that an installation needs, fetched.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) manager: Box<dyn PackageManager>,
+    pub(super) request: Request,
+    pub(super) fetched: Vec<Fetched>,
+    pub(super) epoch: i64,
+}
+
+/// Fetches what the lock says.
+pub(super) fn prepare(
+    step: &Step<'_>,
+    packages: &PackagesStep,
+    parent: &Parent,
+    lock: &Lock,
+) -> Result<Prepared, Error> {
+    let archives = || archives::of(step.shop.store, &parent.tree);
+    Ok(Prepared {
+        manager: manager(step, packages, &parent.tree)?,
+        request: request(packages, step)?,
+        fetched: step.timed("fetching", || fetch::locked(step, lock, archives))?,
+        epoch: step.epoch(lock),
+    })
+}
+
 /// Installs what the lock says.
 pub(super) fn make(
     step: &Step<'_>,
@@ -183,11 +208,12 @@ pub(super) fn make(
     parent: &Parent,
     lock: &Lock,
 ) -> Result<Made, Error> {
-    let epoch = step.epoch(lock);
-    let manager = manager(step, packages, &parent.tree)?;
-    let mut request = request(packages, step)?;
-    let archives = || archives::of(step.shop.store, &parent.tree);
-    let fetched = step.timed("fetching", || fetch::locked(step, lock, archives))?;
+    let Prepared {
+        manager,
+        mut request,
+        fetched,
+        epoch,
+    } = prepare(step, packages, parent, lock)?;
     request.spared = normalise::spared(
         &parent.tree,
         After::Packages,

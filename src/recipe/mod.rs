@@ -36,9 +36,10 @@ mod recipe;
 mod schema;
 mod span_of_time;
 mod step;
-mod suggest;
 #[cfg(test)]
 mod tests;
+
+use crate::suggest;
 
 pub use self::chain::{Chain, MAX_DEPTH, MAX_SIZE, load, load_curated};
 pub use self::curated::{Curated, all, curated, listed};
@@ -57,4 +58,3 @@ pub use self::recipe::{Origin, Places, Recipe};
 pub use self::schema::schema;
 pub use self::span_of_time::parse_duration;
 pub use self::step::{CopyStep, FetchStep, PackagesStep, Preseed, RunStep, Step, UnitsStep};
-pub use self::suggest::{advice, similar};

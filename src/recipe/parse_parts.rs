@@ -10,6 +10,7 @@ use super::parse::port;
 use super::reader::{Reader, Value, plain};
 use super::span_of_time::parse_duration;
 use super::{From, ImageConfig, Probe, Problem, check, suggest};
+use crate::check::{Claim, Kind, claims};
 
 pub(super) fn read_from(reader: &Reader<'_>, value: &Value<'_>, directory: &Path) -> Option<From> {
     if value.get_ref().is_str() {
@@ -144,7 +145,14 @@ fn ports(reader: &Reader<'_>, value: &Value<'_>) -> Vec<String> {
 
 pub(super) fn read_probe(reader: &Reader<'_>, value: &Value<'_>) -> Option<Probe> {
     let mut fields = Fields::of(reader, value, "`probe`", "a table")?;
+    let mut claims = Vec::new();
+    for kind in Kind::ALL {
+        if let Some(value) = fields.get(kind.word()) {
+            claims.extend(read_claims(reader, kind, value));
+        }
+    }
     let probe = Probe {
+        claims,
         units: plain(fields.set("units", check::unit)),
         network: plain(fields.set("network", |text| check::url(text).map(|_| ()))),
         run: fields.strings("run"),
@@ -153,4 +161,14 @@ pub(super) fn read_probe(reader: &Reader<'_>, value: &Value<'_>) -> Option<Probe
     };
     fields.finish();
     Some(probe)
+}
+
+fn read_claims(reader: &Reader<'_>, kind: Kind, value: &Value<'_>) -> Vec<Claim> {
+    let mut mistakes = Vec::new();
+    let all = claims(kind, &reader.node(value, kind.word()), &mut mistakes);
+    for mistake in mistakes {
+        let diagnostic = reader.at(mistake.span, mistake.message);
+        reader.note(diagnostic.maybe_hint(mistake.hint));
+    }
+    all
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::check::Claim;
+
 /// Checks of a booted snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Probe {
@@ -15,6 +17,8 @@ pub struct Probe {
     pub run: Vec<String>,
     /// Paths that must exist.
     pub files: Vec<String>,
+    /// What must hold of things that have a name.
+    pub claims: Vec<Claim>,
     /// How long all of it may take.
     pub timeout: Option<Duration>,
 }

@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 use super::args::{expand, is_argument_name};
 use super::{Diagnostic, Problem, Source, Span, suggest};
+use crate::check::{Content, Entry, Node};
 
 /// A value and its place.
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
@@ -177,6 +178,37 @@ impl<'a> Reader<'a> {
             }
         }
         kept
+    }
+
+    /// Takes a value of any shape, with the arguments in its strings expanded.
+    pub(super) fn node(&self, value: &Value<'_>, what: &str) -> Node {
+        let content = match value.get_ref() {
+            DeValue::String(_) => match self.text(value, what) {
+                Some(text) => Content::Text(text.value),
+                None => Content::Nothing,
+            },
+            DeValue::Array(array) => {
+                Content::List(array.iter().map(|it| self.node(it, what)).collect())
+            }
+            DeValue::Table(table) => Content::Table(
+                table
+                    .iter()
+                    .map(|(key, value)| Entry {
+                        key: key.get_ref().to_string(),
+                        span: key.span(),
+                        value: self.node(value, key.get_ref()),
+                    })
+                    .collect(),
+            ),
+            DeValue::Boolean(it) => Content::Text(it.to_string()),
+            DeValue::Integer(it) => Content::Text(it.to_string()),
+            DeValue::Float(it) => Content::Text(it.to_string()),
+            DeValue::Datetime(it) => Content::Text(it.to_string()),
+        };
+        Node {
+            span: value.span(),
+            content,
+        }
     }
 
     /// Finds an expression inside a string's place; escapes may hide it, then the whole string.

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::from::Bootstrap;
+use crate::check::{Form, Kind};
 use crate::package::Manager;
 
 /// Returns the schema; `docs/recipe.schema.json` is this, printed.
@@ -216,5 +217,42 @@ fn probe() -> Value {
         }),
     );
     probe["description"] = json!("What must hold in a booted snapshot.");
+    for kind in Kind::ALL {
+        probe["properties"][kind.word()] = claims(kind);
+    }
     probe
+}
+
+/// Claims about one kind of thing: names, and what must hold.
+fn claims(kind: Kind) -> Value {
+    let matcher = json!({ "type": "object" });
+    let mut keys = serde_json::Map::new();
+    for property in kind.properties() {
+        let form = form(property.form);
+        keys.insert(property.name.into(), json!({ "oneOf": [form, matcher] }));
+    }
+    for setting in kind.settings() {
+        keys.insert(setting.name.into(), form(setting.form));
+    }
+    keys.insert("title".into(), json!({ "type": "string" }));
+    keys.insert("skip".into(), json!({ "type": "boolean" }));
+    keys.insert("meta".into(), matcher);
+    json!({
+        "description": format!("What must hold of each {}, by its name.", kind.word()),
+        "type": "object",
+        "additionalProperties": object(&[], Value::Object(keys)),
+    })
+}
+
+fn form(form: Form) -> Value {
+    match form {
+        Form::Flag => json!({ "type": "boolean" }),
+        Form::Number => json!({ "type": ["integer", "string"] }),
+        Form::Milliseconds => json!({ "type": "integer", "minimum": 0 }),
+        Form::Text | Form::Mode => json!({ "type": "string" }),
+        Form::Texts | Form::Lines => json!({
+            "type": ["array", "string"],
+            "items": { "type": ["string", "object"] },
+        }),
+    }
 }

@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Ui, Verbosity};
 use crate::oci::Progress;
+use crate::probe::Probed;
 use crate::realise::{Event, Reporter};
 
 /// Shows transfers and steps.
@@ -30,6 +31,24 @@ impl Bars {
             all: MultiProgress::with_draw_target(target),
             open: Mutex::default(),
         }
+    }
+
+    /// Begins a row about a probe.
+    pub fn row(&self, title: &str) -> Row {
+        let style = ProgressStyle::with_template("{spinner} {prefix}: {wide_msg} {elapsed}");
+        let bar = ProgressBar::new_spinner().with_prefix(title.to_owned());
+        let bar = self
+            .all
+            .add(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())));
+        if self.ui.shows_progress() {
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        }
+        Row(bar)
+    }
+
+    /// Takes everything off the screen.
+    pub fn clear(&self) {
+        let _ = self.all.clear();
     }
 
     fn say(&self, line: &str) {
@@ -56,6 +75,30 @@ impl Bars {
         if let Some(bar) = self.bars().remove(key) {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// A row about a probe: what is done, then how it went.
+#[derive(Debug)]
+pub struct Row(ProgressBar);
+
+impl Row {
+    /// What is being done.
+    pub fn phase(&self, text: &str) {
+        self.0.set_message(text.to_owned());
+    }
+
+    /// How it went.
+    pub fn probed(&self, probed: &Probed) {
+        let text = match probed.checks.iter().find(|check| !check.ok) {
+            _ if probed.error.is_some() => "could not be tried".to_owned(),
+            None => "ok".to_owned(),
+            Some(check) => format!("FAILED: {} {}: {}", check.kind, check.check, check.message),
+        };
+        let style = ProgressStyle::with_template("  {prefix}: {wide_msg} {elapsed}");
+        self.0
+            .set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        self.0.finish_with_message(text);
     }
 }
 

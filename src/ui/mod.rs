@@ -9,11 +9,11 @@ mod prompt;
 mod table;
 mod template;
 
-pub use bars::Bars;
+pub use bars::{Bars, Row};
 pub use changes::{file_line, package_row, total_line};
 pub use containers::{container_document, container_row, container_status};
 pub use listing::{Column, Wish};
-pub use probes::ProbeFormat;
+pub use probes::{ProbeFormat, probe_title};
 pub use prompt::ask;
 pub use table::{Table, ago, size, span};
 pub use template::Format;

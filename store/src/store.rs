@@ -135,6 +135,11 @@ impl Store {
         self.root.join("locks")
     }
 
+    /// Directory for what was learned of trees by booting them; of no meaning to the store.
+    pub fn probes(&self) -> PathBuf {
+        self.root.join("probes")
+    }
+
     /// Makes everything durable that was put in so far.
     pub fn sync(&self) -> Result<()> {
         match self.access {

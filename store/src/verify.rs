@@ -173,6 +173,14 @@ impl Check<'_> {
             }
             "base" => self.store.base(id).map(drop),
             "erofs" => self.known_tree(id),
+            "systemd" => {
+                let bytes = std::fs::read(path)
+                    .map_err(|error| Error::damaged("fact about tree", id, error))?;
+                match bytes.as_slice() {
+                    b"yes\n" | b"no\n" => self.known_tree(id),
+                    _ => Err(Error::damaged("fact about tree", id, "neither yes nor no")),
+                }
+            }
             _ => Err(Error::damaged("tree", id, "the file has an unknown kind")),
         }
     }

@@ -5,6 +5,7 @@ mod install;
 mod keyring;
 mod lock;
 mod mirror;
+mod probed;
 mod seven;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,6 +3,7 @@
 
 mod archive;
 mod lock;
+mod probed;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampered;

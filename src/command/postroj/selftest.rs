@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::Context;
+use crate::check::{Check, Claim, Kind, unit_name};
 use crate::command::failed;
-use crate::command::pkgprobe::{Job, attempt, fill};
+use crate::command::pkgprobe::{Job, Options, attempt, fill};
 use crate::container::slot::require_root;
 use crate::failure::{Failure, SELFTEST_FAILED, from_recipe};
 use crate::image;
 use crate::package::Manager;
-use crate::probe::{Check, Limits, Probed, unit_name};
+use crate::probe::Probed;
 use crate::provision;
 use crate::realise::Workshop;
 use crate::recipe;
@@ -39,11 +40,15 @@ struct Images {
     format: ProbeFormat,
 }
 
-const LIMITS: Limits = Limits {
-    unit: Duration::from_secs(60),
-    settle: Duration::from_millis(100),
-    network: Duration::from_secs(5),
-};
+/// What is tested is racker and the image; their units need not be watched for long.
+fn options() -> Options {
+    Options {
+        unit: Duration::from_secs(60),
+        network: Duration::from_secs(5),
+        settle: Some(Duration::from_millis(100)),
+        ..Options::default()
+    }
+}
 
 /// What is added to an image, and what must hold then.
 type Plan = (Vec<String>, Vec<Check>);
@@ -90,13 +95,13 @@ fn one(shop: Workshop<'_>, test: &Test, name: &str) -> Probed {
             image: name.to_owned(),
             packages,
         };
-        fill(shop, &job, &checks, LIMITS, false, probed)
+        fill(shop, &job, &checks, &options(), &|_| (), probed)
     })
 }
 
 fn host() -> Plan {
     let commands = ["hostnamectl", "cat /etc/os-release"];
-    let checks = commands.map(|command| Check::Command(command.to_owned()));
+    let checks = commands.map(|command| Check::Claim(Claim::plain(Kind::Command, command)));
     (Vec::new(), checks.into())
 }
 

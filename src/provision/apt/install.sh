@@ -13,8 +13,9 @@ while read -r path; do
     : >"$path"
 done <"$x/spared"
 
-# No service is started from a maintainer script. Nothing of this stays, not even a time stamp.
-if [ ! -e /usr/sbin/policy-rc.d ] && [ -d /usr/sbin ]; then
+# No service is started from a maintainer script, but in a system that runs. Nothing of this stays, not
+# even a time stamp.
+if [ "${SYSTEMD_OFFLINE:-}" = 1 ] && [ ! -e /usr/sbin/policy-rc.d ] && [ -d /usr/sbin ]; then
     touch -r /usr/sbin "$x/state/sbin"
     trap 'rm -f /usr/sbin/policy-rc.d; touch -r "$x/state/sbin" /usr/sbin' EXIT
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d

@@ -23,6 +23,7 @@ pub use deb::Deb;
 pub use explain::explain;
 pub(crate) use install::{own_like, pinned};
 pub use lists::Lists;
+pub(super) use repository::field;
 pub use repository::{Bodies, Repository};
 pub(crate) use resolve::conf as resolve_conf;
 pub use settings::Settings;

@@ -161,7 +161,7 @@ fn check(package: &Package, control: &str) -> Result<(), String> {
 }
 
 /// The value of a field of a control stanza.
-pub(super) fn field<'a>(control: &'a str, wanted: &str) -> Option<&'a str> {
+pub(in crate::provision) fn field<'a>(control: &'a str, wanted: &str) -> Option<&'a str> {
     control
         .lines()
         .filter_map(|line| line.split_once(':'))

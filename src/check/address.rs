@@ -1,65 +1,12 @@
-//! What is checked.
+//! Addresses of services.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Check {
-    /// This unit can be enabled and started, becomes active, stays so, and is not started again.
-    Unit(String),
-    /// This address answers.
-    Network(Address),
-    /// Something lies at this path.
-    File(String),
-    /// This shell command ends with 0.
-    Command(String),
-}
-
-impl Check {
-    /// The word for its kind.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Unit(_) => "unit",
-            Self::Network(_) => "network",
-            Self::File(_) => "file",
-            Self::Command(_) => "command",
-        }
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(address) => f.write_str(&address.url),
-            Self::Unit(text) | Self::File(text) | Self::Command(text) => f.write_str(text),
-        }
-    }
-}
-
-/// A unit's name with its kind, `.service` where none is given. Source: `systemctl(1)`.
-pub fn unit_name(text: &str) -> String {
-    const KINDS: [&str; 11] = [
-        "service",
-        "socket",
-        "device",
-        "mount",
-        "automount",
-        "swap",
-        "target",
-        "path",
-        "timer",
-        "slice",
-        "scope",
-    ];
-    match text.rsplit_once('.') {
-        Some((_, kind)) if KINDS.contains(&kind) => text.to_owned(),
-        _ => format!("{text}.service"),
-    }
-}
+use serde::Serialize;
 
 /// Where something listens, as the guest sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Address {
     /// All of it, as it was given.
     pub url: String,
@@ -72,7 +19,7 @@ pub struct Address {
 }
 
 /// How an address is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Scheme {
     /// It takes a connection.
     Tcp,
@@ -88,6 +35,12 @@ pub enum Scheme {
 pub struct BadAddress {
     text: String,
     reason: &'static str,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
 }
 
 impl FromStr for Address {
@@ -179,12 +132,5 @@ mod tests {
         ] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn names_of_units() {
-        assert_eq!(unit_name("webfs"), "webfs.service");
-        assert_eq!(unit_name("a.b"), "a.b.service");
-        assert_eq!(unit_name("cups.socket"), "cups.socket");
     }
 }

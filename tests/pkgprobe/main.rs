@@ -1,6 +1,10 @@
 //! `racker pkgprobe`, on packages that the tests make.
 
+mod claims;
+#[path = "../support/mod.rs"]
 mod support;
+mod testinfra;
+mod whole;
 
 use std::fs;
 
@@ -10,25 +14,25 @@ use support::files::Files;
 use support::{Kitchen, Output, tool};
 
 /// A store with quickstart, and a directory for packages.
-fn bench() -> Kitchen {
+pub(crate) fn bench() -> Kitchen {
     Kitchen::with_quickstart()
 }
 
 /// Builds `NAME.deb` in the kitchen's directory.
-fn deb(kitchen: &Kitchen, deb: Deb<'_>) -> String {
+pub(crate) fn deb(kitchen: &Kitchen, deb: Deb<'_>) -> String {
     let path = kitchen.path(&format!("{}_{}_all.deb", deb.name, deb.version));
     build(&deb, &path);
     path.to_str().unwrap().to_owned()
 }
 
-fn probe(kitchen: &Kitchen, arguments: &[&str]) -> Output {
+pub(crate) fn probe(kitchen: &Kitchen, arguments: &[&str]) -> Output {
     let all = ["pkgprobe", "--image=quickstart"];
     kitchen.racker.run(&[&all[..], arguments].concat())
 }
 
 /// The report on the only probe, which ended with this exit code.
 #[track_caller]
-fn report(kitchen: &Kitchen, code: i32, arguments: &[&str]) -> Value {
+pub(crate) fn report(kitchen: &Kitchen, code: i32, arguments: &[&str]) -> Value {
     let output = probe(kitchen, &[arguments, &["--format=json"]].concat()).code(code);
     let mut all = output.json();
     assert_eq!(all.as_array().unwrap().len(), 1);
@@ -36,7 +40,7 @@ fn report(kitchen: &Kitchen, code: i32, arguments: &[&str]) -> Value {
 }
 
 #[track_caller]
-fn message(report: &Value, check: usize) -> String {
+pub(crate) fn message(report: &Value, check: usize) -> String {
     report["checks"][check]["message"]
         .as_str()
         .unwrap()
@@ -45,7 +49,7 @@ fn message(report: &Value, check: usize) -> String {
 
 /// A service that answers every HTTP request with this status, without any program that Debian's
 /// smallest system lacks: perl is essential.
-fn http(status: &str) -> String {
+pub(crate) fn http(status: &str) -> String {
     format!(
         "ExecStart=/usr/bin/perl -MIO::Socket::INET -e '$$s = IO::Socket::INET->new(Listen => 5, \
          LocalPort => 8080, ReuseAddr => 1); while ($$c = $$s->accept) {{ $$c->recv($$b, 4096); \
@@ -143,6 +147,12 @@ fn services_that_do_not_work() {
         ),
         ("gone", "ExecStart=/usr/bin/not-there", "exit code 203"),
         (
+            "bad",
+            // What is no UTF-8 cannot be told over D-Bus.
+            "ExecStart=/bin/sh -c '\\xfe'",
+            "failed",
+        ),
+        (
             "cored",
             "ExecStart=/bin/sh -c 'kill -SEGV $$$$'",
             "signal 11",
@@ -186,7 +196,12 @@ fn services_that_do_not_work() {
         },
     );
     let package = format!("--package={file}");
-    let found = report(&kitchen, 3, &[&package, "--check-unit=late", "--settle=3"]);
+    // A unit that is new is watched for long enough by itself.
+    let found = report(&kitchen, 3, &[&package, "--check-unit=late"]);
+    assert!(message(&found, 0).contains("exit code 9"), "{found:#}");
+    let found = report(&kitchen, 0, &[&package, "--check-unit=late", "--settle=0"]);
+    assert!(message(&found, 0).starts_with("active after"), "{found:#}");
+    let found = report(&kitchen, 3, &[&package, "--check-unit=late"]);
     assert!(message(&found, 0).contains("exit code 9"), "{found:#}");
     // Its port never opens; another one answers with an error.
     let arguments = [
@@ -346,9 +361,17 @@ fn mistakes_in_the_command_line() {
             "starts with none of tcp://",
         ),
         (&["--check-network=tcp://localhost"], "names no port"),
-        (&["--check-file=relative"], "not an absolute path"),
+        (&["--check-file=relative"], "no absolute path"),
         (&["--network-timeout=soon"], "expected a number of seconds"),
         (&["--each"], "--each goes with --package"),
+        (&["--purge"], "--purge goes with --package"),
+        (&["--install=live"], "--install=live goes with --package"),
+        (&["--check-port=http"], "`http` is no port"),
+        (&["--check-http=tcp://a:1"], "no http or https URL"),
+        (
+            &["--goss=/no/such.yaml"],
+            "read /no/such.yaml: No such file",
+        ),
         (&["--shard=3/2"], "expected K/N"),
     ] {
         probe(&kitchen, arguments).code(2).says(said);
