@@ -57,7 +57,7 @@ pub fn run(
                 guest
                     .bus
                     .run(UNIT, on_terminal(properties, &shown), None, options.started)?;
-            snapshot.slot().kill()?;
+            ended(&mut guest)?;
             shown.finish();
             end
         }
@@ -68,7 +68,7 @@ pub fn run(
                 .bus
                 .run(UNIT, on_pipes(properties, ends), None, options.started)?;
             // What the command left running holds the pipes; it ends with the command, as in docker.
-            snapshot.slot().kill()?;
+            ended(&mut guest)?;
             relay.finish();
             end
         }
@@ -83,6 +83,14 @@ pub fn run(
         ))),
         UnitEnd::GuestEnded | UnitEnd::TimedOut => Ok(Exit(137)),
     }
+}
+
+/// Ends what goes on beside the command. A guest that is being shut down comes to its end by itself.
+fn ended(guest: &mut Guest<'_>) -> Result<(), Error> {
+    if guest.is_shutting_down() {
+        guest.wait()?;
+    }
+    guest.snapshot.slot().kill()
 }
 
 /// Boots the snapshot and waits until it is shut down; the exit code is its init's. What it writes

@@ -207,6 +207,16 @@ impl Guest<'_> {
         Ok(names)
     }
 
+    /// Whether it is on its way down. One that does not answer any more is left to be killed.
+    pub(super) fn is_shutting_down(&mut self) -> bool {
+        let body = (MANAGER, "SystemState");
+        let deadline = Instant::now() + ANSWER;
+        let state: Result<OwnedVariant, Error> =
+            self.bus
+                .ask(MANAGER_PATH, PROPERTIES, "Get", &body, deadline);
+        state.is_ok_and(|it| <&str>::try_from(&it).is_ok_and(|it| it == "stopping"))
+    }
+
     /// Waits until everything that belongs to the boot was started or failed to; whether that was
     /// so before `until`.
     pub fn wait_until_booted(&mut self, until: Instant) -> Result<bool, Error> {

@@ -43,7 +43,7 @@ fn a_script_that_fails() {
         .racker
         .run(&["inspect", "fails"])
         .code(1)
-        .says("no such image");
+        .says("no such object");
     kitchen.replace("fails.toml", "false\n", "");
     makes(&kitchen, "fails.toml", &["fails/2"], &["fails/1"]);
     kitchen.racker.verify();
