@@ -4,7 +4,7 @@
 
 use racker_store::{Image, Store};
 
-use crate::failure::{FAILED, Failure};
+use crate::failure::{FAILED, Failure, USAGE};
 use crate::oci::{self, Reference};
 use crate::plan::lock::Lock;
 use crate::realise::{self, Event, Workshop};
@@ -39,13 +39,21 @@ fn candidates(name: &str) -> Vec<String> {
     all
 }
 
-/// The full name of an image that is made here: `web` is `localhost/web:latest`.
+/// The full name of an image that is to be called `name`: a bare one is of this machine, as baked
+/// images are.
 pub fn full_name(name: &str) -> Result<String, Failure> {
-    if !name.contains('/') {
-        let reference = Reference::parse(&format!("localhost/{name}"))?;
-        return Ok(reference.to_string());
+    let wrong =
+        |reason: &str| Failure::new(USAGE, format!("no name for an image: {name}: {reason}"));
+    let full = if name.contains('/') {
+        name.to_owned()
+    } else {
+        format!("localhost/{name}")
+    };
+    let reference = Reference::parse(&full)?;
+    if reference.digest().is_some() {
+        return Err(wrong("a digest cannot be given").hint("leave out what begins with @"));
     }
-    Ok(Reference::parse(name)?.to_string())
+    Ok(reference.to_string())
 }
 
 /// The name as it is shown: without what stands there by default.
@@ -109,6 +117,17 @@ mod tests {
             ["localhost/web:1", "docker.io/library/web:1"]
         );
         assert_eq!(candidates("a.b/c"), ["a.b/c:latest"]);
+    }
+
+    #[test]
+    fn new_names_are_of_this_machine() {
+        assert_eq!(full_name("web").unwrap(), "localhost/web:latest");
+        assert_eq!(full_name("web:1").unwrap(), "localhost/web:1");
+        assert_eq!(full_name("a.b/c:1").unwrap(), "a.b/c:1");
+        assert_eq!(full_name("team/web").unwrap(), "docker.io/team/web:latest");
+        for bad in ["", "Web", "web@sha256:1", "a b"] {
+            assert!(full_name(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

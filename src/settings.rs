@@ -50,6 +50,8 @@ pub struct Settings {
     pub registries_conf: Option<PathBuf>,
     /// The user's `~/.config/containers`.
     pub user_containers: Option<PathBuf>,
+    /// Where credentials for registries are.
+    pub keyring: crate::oci::Keyring,
     /// Whether the network may not be used.
     pub offline: bool,
     /// How many things are done at once.
@@ -86,6 +88,7 @@ impl Settings {
             tree_mount: parse_method(method.as_deref().unwrap_or("auto"))?,
             registry_mirrors: file.registry_mirrors,
             package_mirrors: parse_mirrors(file.package_mirrors.as_deref().unwrap_or_default())?,
+            keyring: keyring(user_containers.as_deref(), home.as_deref()),
             user_containers,
             registries_conf: variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
             offline: options.offline || file.offline.unwrap_or(false),
@@ -112,11 +115,46 @@ impl File {
 impl Settings {
     /// What the registry configuration is read from.
     pub fn registries(&self) -> crate::oci::Settings {
+        let certificates = self.user_containers.iter().cloned();
+        let certificates = certificates
+            .chain(["/etc/containers", "/etc/docker"].map(PathBuf::from))
+            .map(|directory| directory.join("certs.d"));
         crate::oci::Settings {
             file: self.registries_conf.clone(),
             user: self.user_containers.clone(),
             mirrors: self.registry_mirrors.clone(),
+            certificates: certificates.collect(),
+            keyring: self.keyring.clone(),
         }
+    }
+}
+
+/// Where credentials are: `REGISTRY_AUTH_FILE` alone, or else the files of podman and docker.
+/// Source: containers-auth.json(5).
+fn keyring(user_containers: Option<&Path>, home: Option<&Path>) -> crate::oci::Keyring {
+    if let Some(file) = variable("REGISTRY_AUTH_FILE").map(PathBuf::from) {
+        return crate::oci::Keyring {
+            files: vec![file.clone()],
+            own: Some(file),
+        };
+    }
+    let runtime = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let user = rustix::process::geteuid().as_raw();
+    let fallback = PathBuf::from(format!("/run/containers/{user}/auth.json"));
+    let podman = match &runtime {
+        Some(directory) => directory.join("containers/auth.json"),
+        None => fallback,
+    };
+    let config = user_containers.map(|directory| directory.join("auth.json"));
+    let docker = variable("DOCKER_CONFIG").map(PathBuf::from);
+    let docker = docker.or_else(|| home.map(|home| home.join(".docker")));
+    let docker = docker.map(|directory| directory.join("config.json"));
+    // What is in the runtime directory is gone after the session, as podman has it.
+    let own = runtime.map(|_| podman.clone()).or_else(|| config.clone());
+    let files = [Some(podman), config, docker].into_iter().flatten();
+    crate::oci::Keyring {
+        files: files.collect(),
+        own,
     }
 }
 

@@ -18,6 +18,7 @@ use racker_store::{Access, Content, Digest, Image, NodeRef, Store};
 use sha2::Digest as _;
 
 #[path = "support/registry.rs"]
+#[allow(dead_code, reason = "another test uses the rest of it")]
 mod support;
 
 use support::{Registry, layout, tool, unpack};
@@ -625,6 +626,7 @@ fn mirrors_platforms_and_absence() {
         file: Some(file),
         user: None,
         mirrors: Some(format!("docker.io={}/hub", registry.host)),
+        ..Settings::default()
     };
     let registries = Registries::load(&settings).unwrap();
     let options = Options::new(&client, &registries);

@@ -222,9 +222,13 @@ fn mistakes_are_named_and_leave_nothing() {
         .says("nothing")
         .one_message();
     racker
-        .run(&["save", "box", "x"])
+        .run(&["save", "box", "oci:"])
         .code(2)
         .says("write oci:DIR or oci:DIR:TAG");
+    racker
+        .run(&["save", "box", "x"])
+        .code(1)
+        .says("no such image");
     racker
         .run(&["save", "box", "oci:x:a b"])
         .code(2)
@@ -254,10 +258,14 @@ fn mistakes_are_named_and_leave_nothing() {
     let mut full = racker.surround(tool("unshare", "util-linux"));
     full.args(["--mount", "sh", "-ec"]);
     full.arg(
-        "mount -t tmpfs -o size=1m none small; ! \"$0\" save box oci:small; find small -type f",
+        "mount -t tmpfs -o size=1m none small; ! \"$0\" save box oci:small
+        find small -name '.unfinished-*' -o -name index.json
+        find small/blobs -type f | while read -r blob; do
+            echo \"${blob##*/}  $blob\" | sha256sum --check --status
+        done",
     );
     full.arg(env!("CARGO_BIN_EXE_racker"));
     let output = racker.finish(full).success();
-    assert_eq!(output.text(), "small/oci-layout\n", "{}", output.report());
+    assert_eq!(output.text(), "", "{}", output.report());
     output.says("No space left on device").one_message();
 }

@@ -9,6 +9,7 @@ mod bake_report;
 mod commit;
 mod cp;
 mod create;
+mod destination;
 mod diff;
 mod doctor;
 mod each;
@@ -16,10 +17,14 @@ mod events;
 mod exec;
 mod history;
 mod images;
+mod import;
 mod inspect;
 mod kill;
+mod load;
 mod lock;
 mod log;
+mod login;
+mod logout;
 mod logs;
 mod network;
 mod pause;
@@ -31,6 +36,7 @@ mod provenance;
 mod prune;
 mod ps;
 mod pull;
+mod push;
 mod rename;
 mod restart;
 mod rm;
@@ -42,6 +48,7 @@ mod sbom;
 mod start;
 mod stats;
 mod stop;
+mod tag;
 mod top;
 mod version;
 mod volume;
@@ -112,6 +119,18 @@ enum Verb {
     Log(log::Args),
     /// Pull an image from a registry
     Pull(pull::Args),
+    /// Push an image to a registry
+    Push(push::Args),
+    /// Load images from an archive
+    Load(load::Args),
+    /// Make an image of a root filesystem
+    Import(import::Args),
+    /// Log in to a registry
+    Login(login::Args),
+    /// Forget a login
+    Logout(logout::Args),
+    /// Give an image a further name
+    Tag(tag::Args),
     /// Make a container without starting it
     Create(Box<create::Args>),
     /// Run a command in a snapshot of an image
@@ -162,7 +181,7 @@ enum Verb {
     Volume(volume::Args),
     /// Boot images with packages in them and check that they work
     Pkgprobe(Box<pkgprobe::Args>),
-    /// Write an image into an OCI layout, the same bytes everywhere
+    /// Write images into an archive or an OCI layout, the same bytes everywhere
     Save(save::Args),
     /// List images
     Images(images::Args),
@@ -241,6 +260,12 @@ pub fn main() -> u8 {
         Verb::Lock(args) => lock::run(context, args),
         Verb::Log(args) => log::run(context, args),
         Verb::Pull(args) => pull::run(context, args),
+        Verb::Push(args) => push::run(context, args),
+        Verb::Load(args) => load::run(context, args),
+        Verb::Import(args) => import::run(context, args),
+        Verb::Login(args) => login::run(context, args),
+        Verb::Logout(args) => logout::run(context, args),
+        Verb::Tag(args) => tag::run(context, args),
         Verb::Create(args) => create::run(context, *args),
         Verb::Run(args) => run::run(context, *args),
         Verb::Ps(args) => ps::run(context, &args),

@@ -1,83 +1,171 @@
 //! `racker save`
 
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use racker_store::{Digest, Image, Store};
 
 use super::Context;
-use crate::failure::Failure;
+use super::destination::Destination;
+use crate::failure::{Failure, USAGE};
 use crate::image;
 use crate::oci::outgoing::{self, Encoding};
+use crate::oci::{Error, Reference};
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Image
-    image: String,
-    /// Where to: oci:DIR or oci:DIR:TAG
-    #[arg(value_name = "TARGET")]
-    target: Target,
-    /// How layers are compressed: gzip, zstd or none
-    #[arg(long, value_name = "ENCODING", default_value = "gzip")]
-    compression: Encoding,
-}
-
-/// Where an image goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Target {
-    directory: PathBuf,
-    tag: Option<String>,
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let Some(rest) = text.strip_prefix("oci:") else {
-            return Err("write oci:DIR or oci:DIR:TAG".into());
-        };
-        let (directory, tag) = match rest.split_once(':') {
-            Some((directory, tag)) => (directory, Some(tag)),
-            None => (rest, None),
-        };
-        if directory.is_empty() {
-            return Err("it names no directory".into());
-        }
-        if tag.is_some_and(|tag| !is_name(tag)) {
-            return Err(
-                "a tag has letters, digits and single characters of -._:@/+ between".into(),
-            );
-        }
-        Ok(Self {
-            directory: directory.into(),
-            tag: tag.map(str::to_owned),
-        })
-    }
-}
-
-/// The grammar of `org.opencontainers.image.ref.name`. Source: OCI image-spec, annotations.md.
-fn is_name(text: &str) -> bool {
-    text.split('/').all(|component| {
-        let single = component.replace("--", "-");
-        single
-            .split(['-', '.', '_', ':', '@', '+'])
-            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
-    })
+    /// Images; last may be where one goes: oci:DIR[:TAG], oci-archive:FILE[:TAG] or
+    /// docker-archive:FILE[:NAME:TAG]
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<String>,
+    /// Write a file that docker load reads, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How layers are compressed: gzip, zstd or none [default: as they came, else gzip]
+    #[arg(long, value_name = "ENCODING")]
+    compression: Option<Encoding>,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
+    let usage = |message: &str| Failure::new(USAGE, message);
+    let (names, last) = match args.images.split_last() {
+        Some((last, names)) if !names.is_empty() => match Destination::local(last) {
+            Some(read) => (names, Some(read.map_err(|message| usage(&message))?)),
+            None => (&args.images[..], None),
+        },
+        _ => (&args.images[..], None),
+    };
+    if last.is_some() && (args.output.is_some() || names.len() > 1) {
+        return Err(usage("one image goes to one destination")
+            .hint("several images go into one file with -o FILE"));
+    }
     let store = context.store()?;
-    let image = image::need(&store, &args.image)?;
-    let Target { directory, tag } = &args.target;
-    let tag = tag.clone().unwrap_or_else(|| own_tag(&image.name));
-    let bars = Bars::new(context.ui);
-    let digest = outgoing::save(&store, &image, directory, &tag, args.compression, &bars)?;
-    context.ui.data(digest.to_string())?;
+    let images = names
+        .iter()
+        .map(|name| image::need(&store, name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let Some(destination) = last else {
+        if args.compression.is_some() {
+            return Err(usage("layers of such an archive are not compressed")
+                .hint("--compression is for oci: and oci-archive:"));
+        }
+        return docker_archive(context, &store, images, args.output.as_deref());
+    };
+    let [image] = &images[..] else {
+        return Err(usage("no image is named"));
+    };
+    if let Some(digest) = save(context, &store, image, &destination, args.compression)? {
+        context.ui.data(digest.to_string())?;
+    }
     Ok(0)
+}
+
+/// Writes an image to a place that is no registry; the digest of its manifest, if it has one there.
+pub(super) fn save(
+    context: &Context,
+    store: &Store,
+    image: &Image,
+    destination: &Destination,
+    encoding: Option<Encoding>,
+) -> Result<Option<Digest>, Failure> {
+    let bars = Bars::new(context.ui);
+    let own = |tag: &Option<String>| tag.clone().unwrap_or_else(|| own_tag(&image.name));
+    match destination {
+        Destination::Layout { path, tag } => {
+            let digest = outgoing::save(store, image, path, &own(tag), encoding, &bars)?;
+            Ok(Some(digest))
+        }
+        Destination::OciArchive { path, tag } => {
+            let digest = into_file(path, |out| {
+                Ok(outgoing::save_oci_archive(
+                    store,
+                    image,
+                    &own(tag),
+                    encoding,
+                    out,
+                    &bars,
+                )?)
+            })?;
+            Ok(Some(digest))
+        }
+        Destination::DockerArchive { path, name } => {
+            let name = name.clone().or_else(|| own_name(image));
+            let images = [(image.clone(), name)];
+            into_file(path, |out| {
+                Ok(outgoing::save_docker_archive(store, &images, out, &bars)?)
+            })?;
+            Ok(None)
+        }
+        Destination::Registry(reference) => {
+            Err(Failure::new(USAGE, format!("{reference} is in a registry"))
+                .hint("racker push writes there"))
+        }
+    }
+}
+
+fn docker_archive(
+    context: &Context,
+    store: &Store,
+    images: Vec<Image>,
+    output: Option<&Path>,
+) -> Result<u8, Failure> {
+    let bars = Bars::new(context.ui);
+    let named: Vec<_> = images
+        .into_iter()
+        .map(|image| {
+            let name = own_name(&image);
+            (image, name)
+        })
+        .collect();
+    let write = |out: &mut dyn Write| Ok(outgoing::save_docker_archive(store, &named, out, &bars)?);
+    match output {
+        Some(path) => into_file(path, write)?,
+        None if io::stdout().is_terminal() => {
+            return Err(Failure::new(USAGE, "an archive does not go to a terminal")
+                .hint("write -o FILE, or send the output elsewhere"));
+        }
+        None => write(&mut BufWriter::with_capacity(1 << 20, io::stdout().lock()))?,
+    }
+    Ok(0)
+}
+
+/// Writes a file that appears when it is complete; what is no plain file is written to directly.
+fn into_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let failed = |error: io::Error| Failure::from(Error::io(path.display(), error));
+    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
+        let file = File::options().write(true).open(path).map_err(failed)?;
+        return write(&mut BufWriter::with_capacity(1 << 20, file));
+    }
+    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let file = tempfile::Builder::new()
+        .prefix(".unfinished-")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(parent.unwrap_or(Path::new(".")))
+        .map_err(failed)?;
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let result = write(&mut out)?;
+    let file = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(result)
+}
+
+/// The name that an image goes by elsewhere.
+fn own_name(image: &Image) -> Option<Reference> {
+    let reference = Reference::parse(&image.name).ok()?;
+    reference.digest().is_none().then_some(reference)
 }
 
 /// The tag that an image has in its name.
 fn own_tag(name: &str) -> String {
-    match crate::oci::Reference::parse(name) {
+    match Reference::parse(name) {
         Ok(reference) => reference.tag().unwrap_or("latest").to_owned(),
         Err(_) => "latest".to_owned(),
     }

@@ -1,6 +1,7 @@
 //! From verified layers to an image: the one way in which pulls, layouts and archives all end.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +10,7 @@ use racker_store::{Digest, Image, ImageLayer, Store, Tree, TreeId};
 use super::config::Config;
 use super::error::{Error, Result};
 use super::layers::{self, Imported, Source, Wanted};
-use super::manifest::{Blob, Manifest};
+use super::manifest::{Blob, Manifest, sha256};
 use super::options::Options;
 use super::platform::Platform;
 
@@ -20,8 +21,8 @@ pub(crate) struct Origin {
     pub name: String,
     /// Where it came from, as exactly as can be said.
     pub source: Option<String>,
-    /// Digest of its manifest.
-    pub digest: Option<Digest>,
+    /// Its manifest, as it came.
+    pub manifest: Option<Vec<u8>>,
 }
 
 /// Imports the layers of a manifest and makes the image.
@@ -70,6 +71,13 @@ pub(crate) fn from_layers(
         synced.map_err(failed).and(stacked)
     });
     let (tree, layers) = stacked?;
+    let keep = |bytes: &Option<Vec<u8>>| {
+        let bytes = bytes.as_ref();
+        bytes
+            .map(|bytes| keep(store, &origin.name, bytes))
+            .transpose()
+    };
+    let (digest, config_digest) = (keep(&origin.manifest)?, keep(&config.bytes)?);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_secs() as i64);
@@ -77,7 +85,8 @@ pub(crate) fn from_layers(
         name: origin.name.clone(),
         tree,
         config: config.document.clone(),
-        digest: origin.digest,
+        digest,
+        config_digest,
         source: origin.source.clone(),
         recipe: None,
         created: config.created.unwrap_or(now),
@@ -86,6 +95,21 @@ pub(crate) fn from_layers(
     store.sync().map_err(failed)?;
     store.put_image(&image).map_err(failed)?;
     Ok(image)
+}
+
+/// Keeps a document as it came, so that the image can go out as it came.
+fn keep(store: &Store, name: &str, bytes: &[u8]) -> Result<Digest> {
+    let digest = sha256(bytes);
+    if store.blob(&digest).is_none() {
+        let mut blob = store
+            .blob_writer()
+            .map_err(|error| Error::store(name, error))?;
+        let written = blob.write_all(bytes);
+        written.map_err(|error| Error::io(name, error))?;
+        let kept = blob.finish(Some(&digest));
+        kept.map_err(|error| Error::store(name, error))?;
+    }
+    Ok(digest)
 }
 
 /// Applies the layers one after the other; keeps every tree, also those in the middle.

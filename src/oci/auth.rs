@@ -3,7 +3,10 @@
 //! ```text
 //! 401 WWW-Authenticate: Bearer realm="https://auth/token",service="s",scope="repository:x:pull"
 //!  -> GET https://auth/token?service=s&scope=...   -> { "token" | "access_token", "expires_in" }
+//!     POST with grant_type=refresh_token where there is an identity token
 //! ```
+//!
+//! Sources: RFC 7235; distribution's token and OAuth2 specifications.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -15,20 +18,24 @@ use serde::Deserialize;
 
 use super::endpoint::is_loopback;
 use super::error::{Error, Result};
-use super::http::{Client, Request, Response};
+use super::http::Client;
+use super::request::{Method, Payload, Request};
+use super::response::Response;
 
 /// How long a token is good for when its giver does not say (distribution's token protocol).
 const DEFAULT_LIFE: u64 = 60;
 /// Tokens are small.
 const TOKEN_MAX: u64 = 1 << 20;
 
-/// A name and a password for a registry.
-#[derive(Clone)]
+/// A name and a password for a registry, or a token instead.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The user.
     pub username: String,
     /// The password or access token.
     pub password: String,
+    /// What a token server takes instead of both.
+    pub identity_token: Option<String>,
 }
 
 impl fmt::Debug for Credentials {
@@ -38,9 +45,23 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    fn basic(&self) -> String {
-        let pair = format!("{}:{}", self.username, self.password);
-        format!("Basic {}", STANDARD.encode(pair))
+    /// A name and a password.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            username: username.into(),
+            password: password.into(),
+            identity_token: None,
+        }
+    }
+
+    /// `name:password` as Basic and authentication files have it.
+    pub(crate) fn encoded(&self) -> String {
+        STANDARD.encode(format!("{}:{}", self.username, self.password))
+    }
+
+    fn basic(&self) -> Option<String> {
+        let named = !self.username.is_empty();
+        named.then(|| format!("Basic {}", self.encoded()))
     }
 }
 
@@ -63,7 +84,12 @@ impl Challenge {
 pub(crate) struct Session {
     credentials: Option<Credentials>,
     insecure: bool,
-    scope: String,
+    /// What is asked for, for messages.
+    what: String,
+    /// Scopes that are asked for beside the challenge's own.
+    scopes: Vec<String>,
+    /// The scope where nobody names one.
+    fallback: Option<String>,
     granted: Mutex<Granted>,
 }
 
@@ -94,15 +120,28 @@ struct Answer {
 }
 
 impl Session {
-    /// A session for pulling `repository`. `insecure` allows tokens over unverified connections.
-    pub(crate) fn new(repository: &str, credentials: Option<Credentials>, insecure: bool) -> Self {
-        let scope = format!("repository:{repository}:pull");
+    /// A session for `what`. `insecure` allows tokens over unverified connections.
+    pub(crate) fn new(what: &str, credentials: Option<Credentials>, insecure: bool) -> Self {
         Self {
             credentials,
             insecure,
-            scope,
+            what: what.to_owned(),
+            scopes: Vec::new(),
+            fallback: None,
             granted: Mutex::default(),
         }
+    }
+
+    /// Asks for this scope where the registry does not say which one it wants.
+    pub(crate) fn or_scope(mut self, scope: String) -> Self {
+        self.fallback = Some(scope);
+        self
+    }
+
+    /// Asks for this scope (`repository:a/b:pull,push`) in every token.
+    pub(crate) fn with_scope(mut self, scope: String) -> Self {
+        self.scopes.push(scope);
+        self
     }
 
     /// The number and value of the `Authorization` to send, if any is known and still good.
@@ -126,10 +165,11 @@ impl Session {
             .flat_map(|text| parse(text))
             .collect();
         let find = |scheme: &str| challenges.iter().find(|c| c.scheme == scheme);
-        let (header, until) = match (find("bearer"), find("basic"), &self.credentials) {
+        let basic = self.credentials.as_ref().and_then(Credentials::basic);
+        let (header, until) = match (find("bearer"), find("basic"), basic) {
             (Some(bearer), _, _) => self.fetch_token(client, bearer, &refusal.host())?,
-            (None, Some(_), Some(credentials)) => (credentials.basic(), None),
-            _ => return Err(refusal.into_error(&self.scope)),
+            (None, Some(_), Some(basic)) => (basic, None),
+            _ => return Err(refusal.into_error(&self.what)),
         };
         *granted = Granted {
             number: used + 1,
@@ -147,7 +187,7 @@ impl Session {
     ) -> Result<(String, Option<Instant>)> {
         let refused = |reason: String| Error::Unauthorised {
             host: registry.to_owned(),
-            what: self.scope.clone(),
+            what: self.what.clone(),
             reason,
         };
         let realm = challenge.get("realm").unwrap_or_default();
@@ -159,19 +199,51 @@ impl Session {
                 "its token server `{realm}` is not reached by https"
             )));
         }
-        url.query_pairs_mut()
-            .extend_pairs(challenge.get("service").map(|service| ("service", service)))
-            .append_pair("scope", challenge.get("scope").unwrap_or(&self.scope));
-        let basic = self.credentials.as_ref().map(Credentials::basic);
+        let service = challenge.get("service").map(|service| ("service", service));
+        let scopes = self.scopes(challenge.get("scope"));
+        let mut request = Request {
+            headers: &[("accept", "application/json")],
+            insecure: self.insecure,
+            ..Request::get(realm)
+        };
+        let token = self
+            .credentials
+            .as_ref()
+            .and_then(|it| it.identity_token.as_deref());
+        let basic = self.credentials.as_ref().and_then(Credentials::basic);
+        let form;
+        if let Some(token) = token {
+            form = reqwest::Url::parse_with_params(
+                "form:",
+                [
+                    ("grant_type", "refresh_token"),
+                    ("client_id", "racker"),
+                    ("scope", scopes.join(" ").as_str()),
+                    ("refresh_token", token),
+                ]
+                .into_iter()
+                .chain(service),
+            )
+            .map_err(|error| refused(error.to_string()))?;
+            request.method = Method::POST;
+            request.headers = &[
+                ("accept", "application/json"),
+                ("content-type", "application/x-www-form-urlencoded"),
+            ];
+            request.body = Payload::Secret(form.query().unwrap_or_default().as_bytes());
+        } else {
+            let scopes = scopes.iter().map(|scope| ("scope", *scope));
+            url.query_pairs_mut()
+                .extend_pairs(service.into_iter().chain(scopes));
+            request.authorization = basic.as_deref();
+        }
         let request = Request {
             url: url.as_str(),
-            headers: &[("accept", "application/json")],
-            authorization: basic.as_deref(),
-            insecure: self.insecure,
+            ..request
         };
         let body = client
             .send(&request)?
-            .expect(&self.scope)?
+            .expect(&self.what)?
             .body(realm, TOKEN_MAX)?;
         let token: Answer = serde_json::from_slice(&body)
             .map_err(|_| refused(format!("`{realm}` did not answer with a token")))?;
@@ -181,6 +253,25 @@ impl Session {
             .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))
             .ok_or_else(|| refused(format!("`{realm}` did not answer with a token")))?;
         Ok((format!("Bearer {text}"), Instant::now().checked_add(life)))
+    }
+
+    /// Ours, and what the challenge asks for beside them.
+    fn scopes<'s>(&'s self, asked: Option<&'s str>) -> Vec<&'s str> {
+        let mut all: Vec<&str> = self.scopes.iter().map(String::as_str).collect();
+        let resource = |scope: &str| scope.rsplit_once(':').map(|(it, _)| it.to_owned());
+        for scope in asked
+            .unwrap_or_default()
+            .split(' ')
+            .filter(|it| !it.is_empty())
+        {
+            if !all.iter().any(|known| resource(known) == resource(scope)) {
+                all.push(scope);
+            }
+        }
+        if all.is_empty() {
+            all.extend(self.fallback.as_deref());
+        }
+        all
     }
 }
 
@@ -261,12 +352,26 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let credentials = Credentials {
-            username: "me".into(),
-            password: "hidden".into(),
-        };
-        let session = Session::new("a", Some(credentials.clone()), false);
+        let mut credentials = Credentials::new("me", "hidden");
+        assert_eq!(credentials.basic().unwrap(), "Basic bWU6aGlkZGVu");
+        credentials.identity_token = Some("hidden too".into());
+        let session = Session::new("a", Some(credentials), false);
         assert!(!format!("{session:?}").contains("hidden"));
-        assert_eq!(credentials.basic(), "Basic bWU6aGlkZGVu");
+    }
+
+    #[test]
+    fn asks_for_its_own_scopes_and_the_challenges() {
+        let session = Session::new("a", None, false);
+        assert_eq!(session.scopes(Some("x:y:pull")), ["x:y:pull"]);
+        assert!(session.scopes(None).is_empty());
+        let session = session.or_scope("repository:a:pull".into());
+        assert_eq!(session.scopes(Some("x:y:pull")), ["x:y:pull"]);
+        assert_eq!(session.scopes(None), ["repository:a:pull"]);
+        let session = session.with_scope("repository:a:pull,push".into());
+        let asked = "repository:a:pull repository:b:pull";
+        assert_eq!(
+            session.scopes(Some(asked)),
+            ["repository:a:pull,push", "repository:b:pull"]
+        );
     }
 }

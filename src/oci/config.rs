@@ -12,6 +12,8 @@ use super::platform::Platform;
 pub(crate) struct Config {
     /// The whole document.
     pub document: Value,
+    /// Its bytes, where it came as such.
+    pub bytes: Option<Vec<u8>>,
     /// Digests of the uncompressed layers, lowest first.
     pub diff_ids: Vec<Digest>,
     /// What made each layer, where the history fits the layers.
@@ -88,6 +90,7 @@ impl Config {
         let created = created(&document);
         Ok(Self {
             document,
+            bytes: Some(bytes.to_vec()),
             diff_ids,
             created_by,
             platform,
@@ -109,12 +112,20 @@ impl Config {
         }
         Self {
             document,
+            bytes: None,
             diff_ids: vec![diff_id],
             created_by: vec![created_by.to_owned()],
             platform: Some(platform.clone()),
             created: None,
         }
     }
+}
+
+/// Whether these bytes are an image configuration that would be taken, with any number of layers.
+pub fn check_config(bytes: &[u8]) -> Result<()> {
+    let document: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let layers = document["rootfs"]["diff_ids"].as_array();
+    Config::parse(bytes, layers.map_or(0, Vec::len), "the configuration").map(drop)
 }
 
 /// When a configuration document says its image was made, in Unix seconds. Source: OCI

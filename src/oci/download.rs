@@ -8,8 +8,9 @@ use std::thread;
 use racker_store::{BlobWriter, Digest, Store};
 
 use super::error::{Error, Result};
-use super::http::{Client, Request};
+use super::http::Client;
 use super::progress::Progress;
+use super::request::Request;
 use super::transfer::Transfer;
 
 /// Bytes read at once.
@@ -159,10 +160,8 @@ impl Client {
                 headers.extend(validator.map(|validator| ("if-range", validator)));
             }
             let request = Request {
-                url,
                 headers: &headers,
-                authorization: None,
-                insecure: false,
+                ..Request::get(url)
             };
             let response = self.send(&request)?;
             if response.status() == 416 {

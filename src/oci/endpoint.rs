@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::certificates::Certificates;
+
 /// One server to try for a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -11,6 +13,8 @@ pub struct Endpoint {
     pub repository: String,
     /// Whether certificates go unchecked and plain HTTP is allowed.
     pub insecure: bool,
+    /// Certificates for this host.
+    pub certificates: Option<Certificates>,
 }
 
 impl Endpoint {

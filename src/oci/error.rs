@@ -199,8 +199,9 @@ impl Error {
             Self::Unreachable { reason, .. } if reason.starts_with(NO_CLIENT) => {
                 "the system's certificates may be missing: apt-get install ca-certificates"
             }
-            Self::Unreachable { reason, .. } if reason.contains("certificate") => {
-                "a registry without a valid certificate must be marked `insecure` in registries.conf"
+            Self::Unreachable { reason, .. } if super::http::about_certificates(reason) => {
+                "certificates of a registry, and for it, lie in certs.d/HOST[:PORT]; one that has no \
+                 valid certificate must be marked `insecure` in registries.conf"
             }
             Self::Unreachable { .. } => {
                 "check the name, the network and the proxy; a mirror can be named in registries.conf"

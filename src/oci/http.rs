@@ -1,26 +1,34 @@
-//! The only user of the HTTP library: one GET at a time, redirects, retries.
+//! The only user of the HTTP library: one request at a time, redirects, retries.
 //!
 //! Nothing is decompressed in transit, because digests are of the bytes as stored. Redirects are
 //! followed here and not by the library: each hop chooses its own kind of connection, and
 //! `Authorization` goes to the first origin alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read};
-use std::sync::OnceLock;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::blocking;
-use reqwest::header::{AUTHORIZATION, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
 
+use super::certificates::Certificates;
 use super::endpoint::is_loopback;
 use super::error::{Error, NO_CLIENT, Result};
+use super::request::{Method, Payload, Request};
+use super::response::Response;
 use super::retry::{Retry, retry_after};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 const REDIRECTS: usize = 10;
+/// Bytes a second below which an upload counts as stuck.
+const SLOWEST: u64 = 64 << 10;
+/// How many times the patience with silence a whole small document may take.
+const BODY_STALLS: u32 = 4;
 const USER_AGENT: &str = concat!("racker/", env!("CARGO_PKG_VERSION"));
 
 /// An HTTP client that is cheap until it is used; its connections are shared by all users.
@@ -30,24 +38,8 @@ pub struct Client {
     verified: OnceLock<blocking::Client>,
     unverified: OnceLock<blocking::Client>,
     direct: OnceLock<blocking::Client>,
-}
-
-/// A GET.
-#[derive(Clone, Debug)]
-pub(crate) struct Request<'a> {
-    pub url: &'a str,
-    pub headers: &'a [(&'static str, &'a str)],
-    pub authorization: Option<&'a str>,
-    /// Take any certificate, and plain HTTP after a redirect.
-    pub insecure: bool,
-}
-
-/// An answer whose body has not been read.
-#[derive(Debug)]
-pub(crate) struct Response {
-    inner: blocking::Response,
-    /// Whether another origin than the one asked gave this answer.
-    pub foreign: bool,
+    /// By the directory that their certificates came from, and whether they verify.
+    own: Mutex<BTreeMap<(PathBuf, bool), blocking::Client>>,
 }
 
 impl fmt::Debug for Client {
@@ -79,13 +71,7 @@ impl Client {
 
     /// Reads a small document.
     pub fn get(&self, url: &str, limit: u64) -> Result<Vec<u8>> {
-        let request = Request {
-            url,
-            headers: &[],
-            authorization: None,
-            insecure: false,
-        };
-        self.send(&request)?.expect(url)?.body(url, limit)
+        self.send(&Request::get(url))?.expect(url)?.body(url, limit)
     }
 
     /// Sends a request until it is answered with something that will not change by waiting.
@@ -117,32 +103,31 @@ impl Client {
     /// One try; the error says whether another may help.
     fn send_once(&self, request: &Request<'_>) -> Result<Response, (Error, bool)> {
         let start = parse_url(request.url).map_err(|error| (error, false))?;
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
         let mut url = start.clone();
         for _ in 0..=REDIRECTS {
-            let client = self
-                .connection(&url, request.insecure)
-                .map_err(|error| (error, true))?;
-            let mut get = client.get(url.clone());
-            for (name, value) in request.headers {
-                get = get.header(*name, *value);
-            }
+            let inner = self.hop(request, &start, &url)?;
+            let status = inner.status().as_u16();
             let foreign = url.origin() != start.origin();
-            if let Some(authorization) = request.authorization.filter(|_| !foreign) {
-                get = get.header(AUTHORIZATION, authorization);
-            }
-            let inner = get.send().map_err(|error| unreachable(&url, &error))?;
-            let location = inner
-                .headers()
-                .get(LOCATION)
-                .filter(|_| inner.status().is_redirection());
+            // What writes is sent elsewhere only where the answer says that it is to be sent again.
+            let moved = inner.status().is_redirection() && (reads || matches!(status, 307 | 308));
+            let location = inner.headers().get(LOCATION).filter(|_| moved);
             let Some(location) = location.and_then(|value| value.to_str().ok()) else {
-                return Ok(Response { inner, foreign });
+                return Ok(Response {
+                    inner,
+                    foreign,
+                    patience: self.retry.stall * BODY_STALLS,
+                });
             };
             let next = url
                 .join(location)
                 .map_err(|error| (bad_url(location, error), false))?;
             if url.scheme() == "https" && next.scheme() == "http" && !request.insecure {
                 let reason = "a redirect from https to http is not followed";
+                return Err((bad_url(next.as_str(), reason), false));
+            }
+            if matches!(request.body, Payload::Secret(_)) && next.origin() != start.origin() {
+                let reason = "what is sent there is meant for another host";
                 return Err((bad_url(next.as_str(), reason), false));
             }
             if !matches!(next.scheme(), "http" | "https") {
@@ -156,133 +141,85 @@ impl Client {
         ))
     }
 
+    /// Sends a request to `url`, which it reached by redirects from `start`.
+    fn hop(
+        &self,
+        request: &Request<'_>,
+        start: &Url,
+        url: &Url,
+    ) -> Result<blocking::Response, (Error, bool)> {
+        let foreign = url.origin() != start.origin();
+        let certificates = request.certificates.filter(|_| !foreign);
+        let client = self
+            .connection(url, request.insecure, certificates)
+            .map_err(|error| (error, true))?;
+        let mut builder = client.request(request.method.clone(), url.clone());
+        for (name, value) in request.headers {
+            builder = builder.header(*name, *value);
+        }
+        if let Some(authorization) = request.authorization.filter(|_| !foreign) {
+            builder = builder.header(AUTHORIZATION, authorization);
+        }
+        let body = request.body.body();
+        if let Some(body) = body.map_err(|error| (Error::io(request.url, error), false))? {
+            let patience = self.retry.stall + Duration::from_secs(request.body.size() / SLOWEST);
+            builder = builder.body(body).timeout(patience);
+        }
+        builder.send().map_err(|error| unreachable(url, &error))
+    }
+
     /// The library's client for a URL. Plain HTTP needs no certificates, which take long to load.
-    fn connection(&self, url: &Url, insecure: bool) -> Result<&blocking::Client> {
+    fn connection(
+        &self,
+        url: &Url,
+        insecure: bool,
+        certificates: Option<&Certificates>,
+    ) -> Result<blocking::Client> {
         let local = url.host_str().is_some_and(is_loopback);
         let verify = url.scheme() == "https" && !insecure;
+        if let Some(certificates) = certificates.filter(|_| url.scheme() == "https") {
+            let mut own = self.own.lock().unwrap();
+            let key = (certificates.directory().to_owned(), verify);
+            if let Some(client) = own.get(&key) {
+                return Ok(client.clone());
+            }
+            let builder = certificates.install(self.builder(verify, local))?;
+            let client = builder.build().map_err(|error| Error::Configuration {
+                origin: certificates.directory().display().to_string(),
+                reason: innermost(&error),
+            })?;
+            own.insert(key, client.clone());
+            return Ok(client);
+        }
         let cell = match (verify, local) {
             (true, _) => &self.verified,
             (false, true) => &self.direct,
             (false, false) => &self.unverified,
         };
         if let Some(client) = cell.get() {
-            return Ok(client);
+            return Ok(client.clone());
         }
-        let mut builder = blocking::Client::builder()
+        let client = self.builder(verify, local && !verify).build();
+        let client = client.map_err(|error| no_client(url, &error))?;
+        Ok(cell.get_or_init(|| client).clone())
+    }
+
+    fn builder(&self, verify: bool, direct: bool) -> blocking::ClientBuilder {
+        let builder = blocking::Client::builder()
             .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(READ_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT.min(self.retry.stall))
+            .timeout(self.retry.stall)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .tls_danger_accept_invalid_certs(!verify);
-        if local && !verify {
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| Error::Unreachable {
-            host: authority(url),
-            reason: format!("{NO_CLIENT}: {}", innermost(&error)),
-        })?;
-        Ok(cell.get_or_init(|| client))
+        if direct { builder.no_proxy() } else { builder }
     }
 }
 
-impl Response {
-    pub(crate) fn status(&self) -> u16 {
-        self.inner.status().as_u16()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.inner.headers().get(name)?.to_str().ok()
-    }
-
-    pub(crate) fn headers(&self, name: &str) -> Vec<String> {
-        let values = HeaderMap::get_all(self.inner.headers(), name);
-        values
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .map(str::to_owned)
-            .collect()
-    }
-
-    /// The length of the body, if it is told.
-    pub(crate) fn length(&self) -> Option<u64> {
-        self.inner.content_length()
-    }
-
-    /// Host and port that gave this answer.
-    pub(crate) fn host(&self) -> String {
-        authority(self.inner.url())
-    }
-
-    /// Reads the body, which must not exceed `limit`.
-    pub(crate) fn body(self, what: &str, limit: u64) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.inner
-            .take(limit + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| Error::Transfer {
-                what: what.to_owned(),
-                received: bytes.len() as u64,
-                reason: innermost(&error),
-            })?;
-        if bytes.len() as u64 > limit {
-            return Err(Error::TooLarge {
-                what: what.to_owned(),
-                limit,
-            });
-        }
-        Ok(bytes)
-    }
-
-    /// Itself, if the answer is a body or a part of one.
-    pub(crate) fn expect(self, what: &str) -> Result<Self> {
-        if matches!(self.status(), 200 | 206) {
-            Ok(self)
-        } else {
-            Err(self.into_error(what))
-        }
-    }
-
-    /// The error that this answer means.
-    pub(crate) fn into_error(self, what: &str) -> Error {
-        let (host, what) = (self.host(), what.to_owned());
-        let after = self.header(RETRY_AFTER.as_str()).and_then(retry_after);
-        match self.status() {
-            401 | 403 => Error::Unauthorised {
-                host,
-                what,
-                reason: self.reason(),
-            },
-            404 | 410 => Error::NotFound { host, what },
-            429 => Error::RateLimited { host, after },
-            status => Error::Status {
-                url: what,
-                status,
-                reason: self.reason(),
-            },
-        }
-    }
-
-    /// What the body of an error answer says, by the registries' convention or as plain text.
-    fn reason(self) -> String {
-        let status = self.inner.status();
-        let fallback = status.canonical_reason().unwrap_or("").to_lowercase();
-        let Ok(body) = self.body("", 16 * 1024) else {
-            return fallback;
-        };
-        let document: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-        let error = &document["errors"][0];
-        let text = ["message", "code"]
-            .iter()
-            .find_map(|key| error[*key].as_str());
-        let text = text.filter(|text| !text.is_empty()).unwrap_or(&fallback);
-        text.chars().filter(|c| !c.is_control()).take(200).collect()
-    }
-}
-
-impl Read for Response {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(out)
+fn no_client(url: &Url, error: &reqwest::Error) -> Error {
+    Error::Unreachable {
+        host: authority(url),
+        reason: format!("{NO_CLIENT}: {}", innermost(error)),
     }
 }
 
@@ -301,7 +238,7 @@ fn bad_url(url: &str, reason: impl ToString) -> Error {
     }
 }
 
-fn authority(url: &Url) -> String {
+pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -319,8 +256,7 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     });
-    let lasting =
-        refused || reason.contains("certificate") || reason.contains("InvalidContentType");
+    let lasting = refused || about_certificates(&reason) || reason.contains("InvalidContentType");
     (
         Error::Unreachable {
             host: authority(url),
@@ -328,6 +264,11 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
         },
         !lasting && !error.is_builder(),
     )
+}
+
+/// Whether a reason is that a certificate is missing or is not taken, on either side.
+pub(super) fn about_certificates(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains("certificate")
 }
 
 fn chain<'a>(

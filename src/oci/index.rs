@@ -92,7 +92,7 @@ fn candidates<'a>(
 }
 
 /// What builders put beside images: provenance and signatures.
-fn is_attestation(entry: &Descriptor) -> bool {
+pub(crate) fn is_attestation(entry: &Descriptor) -> bool {
     let unknown = entry.platform().as_ref().is_some_and(|platform| {
         platform.os().to_string() == "unknown" && platform.architecture().to_string() == "unknown"
     });

@@ -54,6 +54,12 @@ pub(crate) trait Source: Sync {
         index: usize,
         cancel: &'s AtomicBool,
     ) -> Result<Box<dyn Read + Send + 's>>;
+
+    /// Layer `index` is in the store, or failed. Says whether it may be worth another try.
+    fn settled(&self, index: usize, error: Option<&Error>) -> bool {
+        let _ = (index, error);
+        false
+    }
 }
 
 /// Imports all layers, the largest first; the answer is by diff id.
@@ -97,9 +103,16 @@ pub(crate) fn import(
                 return;
             };
             let layer = &wanted[index];
-            let open = || source.open(index, &cancel);
-            let result = import_one(store, &layer.item, layer.blob.as_ref(), open, progress)
-                .and_then(|tar| check(layer, tar));
+            let attempt = || {
+                let open = || source.open(index, &cancel);
+                import_one(store, &layer.item, layer.blob.as_ref(), open, progress)
+                    .and_then(|tar| check(layer, tar))
+            };
+            let mut result = attempt();
+            if source.settled(index, result.as_ref().err()) {
+                result = attempt();
+                source.settled(index, result.as_ref().err());
+            }
             match result {
                 Ok(imported) => {
                     progress.finished(&layer.item);

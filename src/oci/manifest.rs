@@ -58,6 +58,9 @@ pub(crate) struct Blob {
 #[derive(Clone, Debug)]
 pub(crate) struct Manifest {
     pub digest: Digest,
+    /// The document as it came, and what it is.
+    pub bytes: Vec<u8>,
+    pub media_type: String,
     pub config: Blob,
     pub layers: Vec<Blob>,
 }
@@ -67,6 +70,11 @@ pub(crate) struct Manifest {
 pub(crate) enum Document {
     Index(Vec<Descriptor>),
     Image(Manifest),
+}
+
+/// Whether these bytes are a manifest or an index that would be followed.
+pub fn check_manifest(bytes: &[u8]) -> Result<()> {
+    Raw::new(bytes.to_vec()).parse("the manifest").map(drop)
 }
 
 /// The digest of some bytes.
@@ -213,8 +221,18 @@ impl Raw {
                 return Err(Error::refused(what, format!("{reason}: `{kind}`")));
             }
         }
+        // What a document does not say of itself, its configuration does.
+        let docker = kind == CONFIGS[1];
+        let own = manifest.media_type().as_ref().map(ToString::to_string);
+        let implied = if docker {
+            DOCKER_MANIFEST
+        } else {
+            OCI_MANIFEST
+        };
         Ok(Manifest {
             digest: self.digest,
+            bytes: self.bytes.clone(),
+            media_type: own.unwrap_or_else(|| implied.to_owned()),
             config: Blob::new(manifest.config())?,
             layers: manifest
                 .layers()

@@ -3,34 +3,42 @@
 //! ```text
 //! text --reference--> Reference --registries--> endpoints --registry--> manifest
 //!                                                             |            | index (platform)
-//!                                            auth, http, transfer          v
+//!                              auth, keyring, http, transfer               v
 //! blobs ------------------------- layers (decompress) <---- config, layer digests
 //!                                     |
 //!                                     v  assemble: apply in order, one image
 //!                                   store
 //! ```
 //!
-//! image in the store --outgoing--> the same, elsewhere
+//! image in the store --outgoing--> the same, elsewhere (a registry: upload)
 //!
 //! Nothing here starts a container or follows a path of an image on this machine. No byte is
 //! believed before its digest is verified, and an image appears in the store only when all of it
-//! is there. The environment is not read: callers hand in [`Settings`] and [`Options`].
+//! is there. The environment is not read, but for the proxies by the HTTP library: callers hand in
+//! [`Settings`] and [`Options`].
 
 pub mod archive;
 mod assemble;
 mod auth;
+mod blobs;
+mod certificates;
 mod config;
 mod decompress;
 mod download;
 mod endpoint;
 mod error;
+mod helper;
 mod http;
 mod index;
+mod keyring;
 mod layers;
 pub mod layout;
+mod load;
+mod login;
 mod manifest;
 mod options;
 pub mod outgoing;
+mod parallel;
 mod pipe;
 mod platform;
 mod progress;
@@ -40,25 +48,34 @@ mod registries;
 mod registry;
 #[cfg(test)]
 mod registry_tests;
+mod request;
+mod response;
 mod retry;
 pub mod rootfs;
 #[cfg(test)]
 mod server;
 mod stream;
+mod tarball;
 mod transfer;
+mod upload;
 
 pub use auth::Credentials;
-pub use config::created;
+pub use certificates::Certificates;
+pub use config::{check_config, created};
 pub use decompress::{Compression, Decompress};
 pub use download::Download;
 pub use endpoint::Endpoint;
 pub use error::{Error, Result};
 pub use http::Client;
 pub(crate) use http::innermost;
+pub use keyring::{Kept, Keyring};
+pub use load::{Loadable, load};
+pub use login::check_login;
+pub use manifest::check_manifest;
 pub use options::Options;
 pub use platform::Platform;
 pub use progress::{Progress, Silent};
-pub use pull::{Pulled, Resolved, Status, pull, resolve};
+pub use pull::{Pulled, Resolved, Status, pull, resolve, tags};
 pub use reference::Reference;
 pub use registries::{Registries, Settings};
 pub use retry::Retry;

@@ -1,15 +1,12 @@
 //! An image from a registry into the store.
 
-use std::io::Read;
-use std::sync::atomic::AtomicBool;
-
 use racker_store::{Digest, Image, Store};
 
 use super::assemble::{self, Origin};
+use super::blobs::Blobs;
 use super::config::Config;
 use super::error::{Error, Result};
 use super::index;
-use super::layers::Source;
 use super::manifest::{Blob, CONFIG_MAX, MANIFEST_MAX, Manifest, Raw, read_blob};
 use super::options::Options;
 use super::platform::Platform;
@@ -60,7 +57,8 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Resu
         });
     }
     let (repository, manifest, _) = find(reference, options)?;
-    if let Some(image) = present.filter(|image| image.digest == Some(manifest.digest)) {
+    let same = |image: &Image| image.digest == Some(manifest.digest) && suits(image, options);
+    if let Some(image) = present.filter(same) {
         return Ok(Pulled {
             image,
             status: Status::UpToDate,
@@ -74,17 +72,28 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Resu
     let origin = Origin {
         name,
         source: Some(reference.with_digest(manifest.digest).to_string()),
-        digest: Some(manifest.digest),
+        manifest: Some(manifest.bytes.clone()),
     };
-    let blobs = Blobs {
-        repository: &repository,
-        layers: &manifest.layers,
-    };
+    let blobs = Blobs::new(store, &repository, &manifest.layers);
     let image = assemble::from_manifest(store, origin, &manifest, &config, &blobs, options)?;
     Ok(Pulled {
         image,
         status: Status::Downloaded,
     })
+}
+
+/// The tags of a reference's repository, at the registry that it names itself.
+pub fn tags(reference: &Reference, options: &Options<'_>) -> Result<Vec<String>> {
+    if options.offline {
+        return Err(Error::Offline(reference.name()));
+    }
+    let mut endpoint = options.registries.home(reference)?;
+    endpoint.insecure |= options.insecure;
+    let credentials = match &options.credentials {
+        Some(given) => Some(given.clone()),
+        None => options.registries.credentials(&endpoint)?,
+    };
+    Repository::new(options.client, endpoint, credentials).tags()
 }
 
 /// Asks the registry what `reference` stands for, without pulling it.
@@ -113,10 +122,17 @@ fn find<'a>(
         endpoint.insecure |= options.insecure;
         let host = endpoint.host.clone();
         // A mirror is given no credentials that were meant for the registry itself.
-        let credentials = options
-            .credentials
-            .clone()
-            .filter(|_| endpoints.peek().is_none());
+        let given = options.credentials.clone();
+        let given = given.filter(|_| endpoints.peek().is_none());
+        let credentials = match options.registries.credentials(&endpoint) {
+            _ if given.is_some() => given,
+            Ok(found) => found,
+            Err(error) => {
+                let progress = options.progress;
+                progress.message(&format!("going on without credentials: {error}"));
+                None
+            }
+        };
         let repository = Repository::new(options.client, endpoint, credentials);
         match manifest(&repository, reference, options) {
             Ok((manifest, index)) => return Ok((repository, manifest, index)),
@@ -167,23 +183,4 @@ fn suits(image: &Image, options: &Options<'_>) -> bool {
     wanted
         .rank(&Platform::new(os, architecture, text("variant")))
         .is_some()
-}
-
-struct Blobs<'a> {
-    repository: &'a Repository<'a>,
-    layers: &'a [Blob],
-}
-
-impl Source for Blobs<'_> {
-    fn open<'s>(
-        &'s self,
-        index: usize,
-        cancel: &'s AtomicBool,
-    ) -> Result<Box<dyn Read + Send + 's>> {
-        Ok(Box::new(
-            self.repository
-                .blob(&self.layers[index])
-                .cancelled_by(cancel),
-        ))
-    }
 }

@@ -71,6 +71,11 @@ impl Reference {
         }
     }
 
+    /// The same repository at a tag.
+    pub fn with_tag(&self, tag: &str) -> Result<Self> {
+        Self::parse(&format!("{}:{tag}", self.name()))
+    }
+
     /// The name without tag and digest: `docker.io/library/debian`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)

@@ -16,8 +16,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::auth::Credentials;
+use super::certificates::Certificates;
 use super::endpoint::Endpoint;
 use super::error::{Error, Result};
+use super::keyring::Keyring;
 use super::reference::Reference;
 
 const SYSTEM: &str = "/etc/containers/registries.conf";
@@ -33,6 +36,10 @@ pub struct Settings {
     pub user: Option<PathBuf>,
     /// `RACKER_REGISTRY_MIRRORS`: `PREFIX=LOCATION,...`.
     pub mirrors: Option<String>,
+    /// Directories with certificates by host, the first with one decides.
+    pub certificates: Vec<PathBuf>,
+    /// Where credentials are.
+    pub keyring: Keyring,
 }
 
 /// The configuration, by prefix.
@@ -40,6 +47,8 @@ pub struct Settings {
 pub struct Registries {
     entries: BTreeMap<String, Entry>,
     extra: Vec<(String, String)>,
+    certificates: Vec<PathBuf>,
+    keyring: Keyring,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,7 +88,11 @@ enum PullFromMirror {
 impl Registries {
     /// Reads what `settings` name, the system's file and all drop-ins; absent files are no error.
     pub fn load(settings: &Settings) -> Result<Self> {
-        let mut registries = Self::default();
+        let mut registries = Self {
+            certificates: settings.certificates.clone(),
+            keyring: settings.keyring.clone(),
+            ..Self::default()
+        };
         let user_file = settings
             .user
             .as_ref()
@@ -169,6 +182,37 @@ impl Registries {
         Ok(endpoints)
     }
 
+    /// The server that a reference names itself, which is where it is pushed to.
+    pub fn home(&self, reference: &Reference) -> Result<Endpoint> {
+        let mut endpoints = self.endpoints(reference)?;
+        Ok(endpoints.pop().expect("there is always an endpoint"))
+    }
+
+    /// The server of a registry, without a repository.
+    pub fn server(&self, registry: &str) -> Result<Endpoint> {
+        let endpoint = self.endpoint(&format!("{registry}/x"), false)?;
+        Ok(Endpoint {
+            repository: String::new(),
+            ..endpoint
+        })
+    }
+
+    /// Who racker is.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Who racker is to a server.
+    pub(crate) fn credentials(&self, endpoint: &Endpoint) -> Result<Option<Credentials>> {
+        let host = if endpoint.host == HUB.1 {
+            HUB.0
+        } else {
+            &endpoint.host
+        };
+        self.keyring
+            .find(&format!("{host}/{}", endpoint.repository))
+    }
+
     fn find<'a>(&'a self, name: &'a str) -> Option<(&'a Entry, &'a str)> {
         self.entries
             .values()
@@ -192,11 +236,13 @@ impl Registries {
             || self.find(location).is_some_and(|(entry, _)| {
                 entry.insecure && entry.location.split('/').next() == Some(host)
             });
+        let certificates = Certificates::find(&self.certificates, host);
         let host = if host == HUB.0 { HUB.1 } else { host };
         Ok(Endpoint {
             host: host.to_owned(),
             repository: repository.to_owned(),
             insecure,
+            certificates,
         })
     }
 
@@ -390,6 +436,7 @@ mod tests {
             file: Some(main),
             user: Some(user),
             mirrors: Some("q.io=b.example".into()),
+            ..Settings::default()
         };
         let r = Registries::load(&settings).unwrap();
         assert_eq!(endpoints(&r, "a.example/x"), ["a.example/x insecure"]);

@@ -35,6 +35,7 @@ fn repository_for<'a>(
         host: host.to_owned(),
         repository: "a/b".to_owned(),
         insecure: false,
+        certificates: None,
     };
     Repository::new(client, endpoint, credentials)
 }
@@ -252,14 +253,31 @@ fn basic_credentials_stay_with_their_host() {
         _ => answer("401 No\r\nWWW-Authenticate: Basic realm=x", b"", 0),
     });
     let client = client();
-    let credentials = Credentials {
-        username: "me".into(),
-        password: "pw".into(),
-    };
+    let credentials = Credentials::new("me", "pw");
     let repository = repository_for(&client, &server.host, Some(credentials));
     assert!(read(repository.blob(&blob(&body()))).unwrap() == body());
     assert_eq!(other.asked().len(), 1);
     assert!(other.asked()[0].header("authorization").is_none());
+}
+
+#[test]
+fn an_identity_token_stays_with_its_token_server() {
+    let other = Server::start(|_, _| ok(br#"{"token":"t"}"#));
+    let target = other.url("/elsewhere");
+    let auth = Server::start(move |_, _| answer(&format!("307 Go\r\nLocation: {target}"), b"", 0));
+    let realm = auth.url("/token");
+    let server = Server::start(move |_, _| {
+        let header = format!("WWW-Authenticate: Bearer realm=\"{realm}\"");
+        answer(&format!("401 No\r\n{header}"), b"", 0)
+    });
+    let client = client();
+    let mut credentials = Credentials::new("", "");
+    credentials.identity_token = Some("hidden".into());
+    let repository = repository_for(&client, &server.host, Some(credentials));
+    let error = repository.manifest("latest").unwrap_err().to_string();
+    assert!(error.contains("meant for another host"), "{error}");
+    assert!(!error.contains("hidden"), "{error}");
+    assert_eq!(other.asked().len(), 0);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub struct Retry {
     pub ceiling: Duration,
     /// The longest wait that a server may ask for.
     pub patience: Duration,
+    /// How long a server may say nothing, or next to nothing.
+    pub stall: Duration,
 }
 
 impl Default for Retry {
@@ -22,6 +24,7 @@ impl Default for Retry {
             first: Duration::from_millis(250),
             ceiling: Duration::from_secs(8),
             patience: Duration::from_secs(60),
+            stall: Duration::from_secs(30),
         }
     }
 }
@@ -51,9 +54,16 @@ impl Retry {
     }
 }
 
-/// The value of a `Retry-After` header, where it is a number of seconds.
+/// The value of a `Retry-After` header: a number of seconds, or a date. Source: RFC 9110, 10.2.3.
 pub(crate) fn retry_after(value: &str) -> Option<Duration> {
-    value.trim().parse().ok().map(Duration::from_secs)
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    let time = parser.parse_timestamp(value).ok()?;
+    let seconds = time.as_second() - jiff::Timestamp::now().as_second();
+    Some(Duration::from_secs(seconds.try_into().unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -77,6 +87,10 @@ mod tests {
     #[test]
     fn reads_retry_after() {
         assert_eq!(retry_after(" 12 "), Some(Duration::from_secs(12)));
-        assert_eq!(retry_after("Fri, 31 Dec 1999 23:59:59 GMT"), None);
+        let past = retry_after("Fri, 31 Dec 1999 23:59:59 GMT");
+        assert_eq!(past, Some(Duration::ZERO));
+        let far = retry_after("Mon, 31 Dec 2998 23:59:59 GMT").unwrap();
+        assert!(far > Duration::from_secs(1 << 32));
+        assert_eq!(retry_after("soon"), None);
     }
 }

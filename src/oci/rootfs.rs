@@ -38,7 +38,7 @@ pub fn import(
     let origin = Origin {
         name: name.to_owned(),
         source: Some(what.to_owned()),
-        digest: None,
+        manifest: None,
     };
     // The layer is in the store now, so that nothing will be read again.
     let wanted = [assemble::wanted(None, tar.diff_id, Some(what.to_owned()))];

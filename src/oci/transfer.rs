@@ -6,13 +6,18 @@
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::error::{Error, Result};
-use super::http::{Response, innermost};
+use super::http::innermost;
+use super::response::Response;
 use super::retry::Retry;
 
 /// Breaks after which a transfer gives up, whatever progress it makes between them.
 const BREAKS: u32 = 100;
+
+/// Bytes that must come in the time for which a server may say nothing.
+const ENOUGH: u64 = 16 << 10;
 
 /// Opens the body at an offset; gets the validator of the first answer from the second time on.
 pub(crate) type Open<'a> = Box<dyn FnMut(u64, Option<&str>) -> Result<Response> + Send + 'a>;
@@ -33,6 +38,11 @@ pub(crate) struct Transfer<'a> {
     retry: Retry,
     failures: u32,
     breaks: u32,
+    /// How long it was waited for how many bytes, since there were enough.
+    waited: Duration,
+    gained: u64,
+    /// Connections in a row that were too slow.
+    slow: u32,
     cancel: Option<&'a AtomicBool>,
 }
 
@@ -51,6 +61,9 @@ impl<'a> Transfer<'a> {
             retry: retry.clone(),
             failures: 0,
             breaks: 0,
+            waited: Duration::ZERO,
+            gained: 0,
+            slow: 0,
             cancel: None,
         }
     }
@@ -58,6 +71,12 @@ impl<'a> Transfer<'a> {
     /// Stops with [`Error::Cancelled`] once `flag` is set.
     pub(crate) fn cancelled_by(mut self, flag: &'a AtomicBool) -> Self {
         self.cancel = Some(flag);
+        self
+    }
+
+    /// Begins with what comes after the first `offset` bytes, which the caller has.
+    pub(crate) fn starting_at(mut self, offset: u64) -> Self {
+        self.offset = offset;
         self
     }
 
@@ -81,10 +100,24 @@ impl<'a> Transfer<'a> {
                 return Err(Error::Cancelled);
             }
             let Some(body) = &mut self.body else {
+                if self.offset > 0 && self.size == Some(self.offset) {
+                    return Ok(0);
+                }
                 self.reopen()?;
                 continue;
             };
-            match body.read(out) {
+            let start = Instant::now();
+            let result = body.read(out);
+            self.waited += start.elapsed();
+            if self.waited > self.retry.stall && result.as_ref().is_ok_and(|n| *n > 0) {
+                self.slow += 1;
+                if self.slow >= self.retry.attempts {
+                    return Err(self.failed("it comes too slowly"));
+                }
+                self.broke("it comes too slowly")?;
+                continue;
+            }
+            match result {
                 Ok(0) if self.skip > 0 || self.size.is_some_and(|size| self.offset < size) => {
                     self.broke("the connection was closed early")?;
                 }
@@ -108,7 +141,11 @@ impl<'a> Transfer<'a> {
 
     fn took(&mut self, n: usize) -> Result<usize> {
         self.offset += n as u64;
+        self.gained += n as u64;
         self.failures = 0;
+        if self.gained >= ENOUGH {
+            (self.waited, self.gained, self.slow) = (Duration::ZERO, 0, 0);
+        }
         match self.size {
             Some(expected) if self.offset > expected => Err(self.wrong_size(self.offset)),
             _ => Ok(n),
@@ -117,6 +154,7 @@ impl<'a> Transfer<'a> {
 
     fn broke(&mut self, reason: &str) -> Result<()> {
         self.body = None;
+        (self.waited, self.gained) = (Duration::ZERO, 0);
         self.failures += 1;
         self.breaks += 1;
         match self.retry.wait(self.failures) {

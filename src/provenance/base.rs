@@ -5,6 +5,7 @@
 //! from:PATH@BLAKE3                      name of an imported archive, PATH one of the host
 //! from:docker-archive:PATH@BLAKE3       likewise
 //! from:oci:PATH:TAG@BLAKE3              likewise, with the digest of the manifest besides
+//! from:oci-archive:PATH:TAG@BLAKE3      likewise
 //! from:URL@sha256:...                   likewise
 //! ```
 //!
@@ -36,6 +37,12 @@ fn describe(image: &Image) -> Option<Dependency> {
     }
     let digest = image.digest?;
     let source = image.source.as_deref().unwrap_or(&image.name);
+    if ["oci:", "oci-archive:"]
+        .iter()
+        .any(|it| source.starts_with(it))
+    {
+        return Some(Dependency::new("OCI layout", "sha256", digest.hex()));
+    }
     let repository = source.split('@').next().unwrap_or(source);
     let repository = match repository.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => repository,
@@ -72,6 +79,7 @@ mod tests {
             tree: Tree::default().id(),
             config: serde_json::Value::Null,
             digest,
+            config_digest: None,
             source: source.map(Into::into),
             recipe: None,
             created: 0,

@@ -72,6 +72,13 @@ pub(super) fn find(
                 oci::layout::import(shop.store, path, tag.as_deref(), &name, &shop.oci_options())
             })?
         }
+        From::OciArchive { path, tag } => {
+            let name = oci_archive_name(path, tag.as_deref())?;
+            let (tag, options) = (tag.as_deref(), shop.oci_options());
+            local(shop, &name, || {
+                oci::layout::import_archive(shop.store, path, tag, &name, &options)
+            })?
+        }
         From::DockerArchive(path) => {
             let name = archive_name(path)?;
             local(shop, &name, || {
@@ -156,6 +163,7 @@ pub(super) fn peek(
             }
         }
         From::Layout { path, tag } => layout_name(path, tag.as_deref())?,
+        From::OciArchive { path, tag } => oci_archive_name(path, tag.as_deref())?,
         From::DockerArchive(path) => archive_name(path)?,
         From::Rootfs {
             location: Location::Path(path),
@@ -195,6 +203,15 @@ fn layout_name(path: &Path, tag: Option<&str>) -> Result<String, Error> {
         "{HIDDEN}oci:{}:{}@{identity}",
         path.display(),
         tag.unwrap_or_default()
+    ))
+}
+
+fn oci_archive_name(path: &Path, tag: Option<&str>) -> Result<String, Error> {
+    Ok(format!(
+        "{HIDDEN}oci-archive:{}:{}@{}",
+        path.display(),
+        tag.unwrap_or_default(),
+        identity(path)?
     ))
 }
 

@@ -59,6 +59,7 @@ pub(super) fn image(
         tree: layers.last().map_or(base.tree, |layer| layer.tree),
         config: config(chain, base, &layers, epoch),
         digest: None,
+        config_digest: None,
         source: None,
         recipe: Some(chain.recipe().name.clone()),
         created: epoch,

@@ -7,6 +7,7 @@
 //! | `scratch` | the empty tree |
 //! | starts with `./`, `../` or `/` and ends with `.toml` | another recipe |
 //! | `oci:DIR[:TAG]` | OCI layout directory |
+//! | `oci-archive:FILE[:TAG]` | OCI layout in a tar file |
 //! | `docker-archive:FILE` | output of `docker save` |
 //! | `http://...`, `https://...` | root filesystem, downloaded |
 //! | ends with `.tar`, `.tar.gz`, `.tgz`, `.tar.xz`, `.tar.zst` | root filesystem, a local file |
@@ -34,6 +35,13 @@ pub enum From {
     /// An OCI layout directory.
     Layout {
         /// The directory.
+        path: PathBuf,
+        /// Which image of it; the only one if not given.
+        tag: Option<String>,
+    },
+    /// An OCI layout in a tar file.
+    OciArchive {
+        /// The file.
         path: PathBuf,
         /// Which image of it; the only one if not given.
         tag: Option<String>,
@@ -153,7 +161,12 @@ impl From {
             };
         }
         if let Some(layout) = text.strip_prefix("oci:") {
-            return parse_layout(layout, directory);
+            let (path, tag) = parse_layout(layout, ("oci", "directory"), directory)?;
+            return Ok(Self::Layout { path, tag });
+        }
+        if let Some(archive) = text.strip_prefix("oci-archive:") {
+            let (path, tag) = parse_layout(archive, ("oci-archive", "file"), directory)?;
+            return Ok(Self::OciArchive { path, tag });
         }
         if let Some(file) = text.strip_prefix("docker-archive:") {
             check::filled(file).map_err(|_| Problem::new("`docker-archive:` names no file"))?;
@@ -197,12 +210,9 @@ impl fmt::Display for From {
         match self {
             Self::Recipe(path) => path.display().fmt(formatter),
             Self::Curated(name) | Self::Reference(name) => formatter.write_str(name),
-            Self::Layout { path, tag: None } => write!(formatter, "oci:{}", path.display()),
-            Self::Layout {
-                path,
-                tag: Some(tag),
-            } => {
-                write!(formatter, "oci:{}:{tag}", path.display())
+            Self::Layout { path, tag } => located(formatter, "oci", path, tag.as_deref()),
+            Self::OciArchive { path, tag } => {
+                located(formatter, "oci-archive", path, tag.as_deref())
             }
             Self::DockerArchive(path) => write!(formatter, "docker-archive:{}", path.display()),
             Self::Rootfs { location, .. } => location.fmt(formatter),
@@ -229,7 +239,21 @@ fn is_archive(text: &str) -> bool {
         .any(|end| text.ends_with(end))
 }
 
-fn parse_layout(text: &str, directory: &Path) -> Result<From, Problem> {
+fn located(
+    formatter: &mut fmt::Formatter<'_>,
+    transport: &str,
+    path: &Path,
+    tag: Option<&str>,
+) -> fmt::Result {
+    write!(formatter, "{transport}:{}", path.display())?;
+    tag.map_or(Ok(()), |tag| write!(formatter, ":{tag}"))
+}
+
+fn parse_layout(
+    text: &str,
+    (transport, place): (&str, &str),
+    directory: &Path,
+) -> Result<(PathBuf, Option<String>), Problem> {
     let name_start = text.rfind('/').map_or(0, |slash| slash + 1);
     let (path, tag) = match text[name_start..].find(':') {
         Some(colon) => (
@@ -239,15 +263,17 @@ fn parse_layout(text: &str, directory: &Path) -> Result<From, Problem> {
         None => (text, None),
     };
     if path.is_empty() || tag == Some("") {
+        let (problem, upper) = (
+            format!("`{transport}:{text}` lacks a"),
+            place.to_uppercase(),
+        );
         return Err(
-            Problem::new(format!("`oci:{text}` lacks a directory or a tag"))
-                .hint("an OCI layout is written `oci:DIR` or `oci:DIR:TAG`"),
+            Problem::new(format!("{problem} {place} or a tag")).hint(format!(
+                "an OCI layout is written `{transport}:{upper}` or `{transport}:{upper}:TAG`"
+            )),
         );
     }
-    Ok(From::Layout {
-        path: directory.join(path),
-        tag: tag.map(str::to_owned),
-    })
+    Ok((directory.join(path), tag.map(str::to_owned)))
 }
 
 /// Checks a reference's form; what it resolves to is the registry client's matter.

@@ -72,7 +72,7 @@ fn from() -> Value {
         "oneOf": [
             string(
                 "A curated label, `./other.toml`, an image in a registry, `oci:DIR[:TAG]`, \
-                 `docker-archive:FILE`, a root filesystem's path or URL, or `scratch`.",
+                 `oci-archive:FILE[:TAG]`, `docker-archive:FILE`, a root filesystem's path or URL, or `scratch`.",
             ),
             object(&["rootfs"], json!({
                 "rootfs": string("Path or URL of a tar archive, compressed or not."),

@@ -5,6 +5,7 @@ mod changes;
 mod containers;
 mod listing;
 mod probes;
+mod prompt;
 mod table;
 mod template;
 
@@ -13,6 +14,7 @@ pub use changes::{file_line, package_row, total_line};
 pub use containers::{container_document, container_row, container_status};
 pub use listing::{Column, Wish};
 pub use probes::{ProbeFormat, probe_title};
+pub use prompt::ask;
 pub use table::{Table, ago, size, span};
 pub use template::Format;
 
@@ -53,6 +55,13 @@ impl Ui {
             color: terminal && !crate::settings::no_color(),
             terminal,
         }
+    }
+
+    /// The same terminal, with errors alone.
+    #[must_use]
+    pub fn quieter(mut self) -> Self {
+        self.verbosity = Verbosity::Quiet;
+        self
     }
 
     /// Whether messages may have colours.

@@ -21,9 +21,12 @@ pub struct Image {
     pub tree: TreeId,
     /// The OCI image configuration document.
     pub config: serde_json::Value,
-    /// Digest of the manifest it was pulled by.
+    /// Digest of the manifest it was pulled by; the bytes may be a blob.
     #[serde(default)]
     pub digest: Option<Digest>,
+    /// Digest of the configuration document as it came; the bytes may be a blob.
+    #[serde(default)]
+    pub config_digest: Option<Digest>,
     /// Where it came from.
     #[serde(default)]
     pub source: Option<String>,

@@ -67,10 +67,11 @@ impl Store {
         }
     }
 
-    /// Removes what crashed processes left in `stage/` and `trash/`; says how many entries.
+    /// Removes what crashed processes left in `stage/`, `trash/` and, long ago, `partial/`; says how
+    /// many entries.
     pub fn sweep_stage(&self) -> Result<usize> {
         self.writable()?;
-        let mut swept = 0;
+        let mut swept = self.sweep_partial()?;
         for path in list(&self.root().join("stage"))? {
             let Ok(file) = File::open(&path) else {
                 continue;

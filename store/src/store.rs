@@ -41,6 +41,8 @@ const DIRECTORIES: &[&str] = &[
     "trees",
     "layers",
     "blobs/sha256",
+    "packed",
+    "partial",
     "metadata",
     "realisations",
     "checkouts",

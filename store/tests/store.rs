@@ -309,6 +309,7 @@ fn records_are_found_with_and_without_the_index() {
         tree: records[0].tree,
         config: serde_json::json!({}),
         digest: None,
+        config_digest: None,
         source: None,
         recipe: Some("web".into()),
         created: 5,

@@ -8,6 +8,9 @@
 
 pub(crate) mod deb;
 pub(crate) mod files;
+pub(crate) mod podman;
+pub(crate) mod tls;
+pub(crate) mod tokens;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -1,7 +1,7 @@
 //! Debian's `docker-registry` on loopback, and the tools that fill it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,33 +18,49 @@ pub(crate) struct Registry {
     pub(crate) host: String,
 }
 
+/// Further configuration of a registry, in YAML.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Extra {
+    /// Below `http`, indented by two.
+    pub(crate) http: String,
+    /// At the top.
+    pub(crate) top: String,
+}
+
 impl Registry {
     /// Starts a registry on a free port and waits until it answers.
     pub(crate) fn start() -> Self {
+        Self::start_with(&Extra::default())
+    }
+
+    /// The same, with more configuration.
+    pub(crate) fn start_with(extra: &Extra) -> Self {
         loop {
-            if let Some(registry) = Self::try_start() {
+            if let Some(registry) = Self::try_start(extra) {
                 return registry;
             }
         }
     }
 
     /// `None` if somebody else took the port in the meantime.
-    fn try_start() -> Option<Self> {
+    fn try_start(extra: &Extra) -> Option<Self> {
         let directory = tempfile::tempdir().unwrap();
         let host = format!("127.0.0.1:{}", free_port());
         let config = directory.path().join("config.yml");
         let storage = directory.path().join("storage");
         let text = format!(
-            "version: 0.1\nlog:\n  level: error\n  accesslog: {{disabled: true}}\n\
-             storage:\n  filesystem: {{rootdirectory: {}}}\nhttp:\n  addr: {host}\n",
-            storage.display()
+            "version: 0.1\nlog:\n  level: error\n\
+             storage:\n  filesystem: {{rootdirectory: {}}}\nhttp:\n  addr: {host}\n{}{}",
+            storage.display(),
+            extra.http,
+            extra.top
         );
         fs::write(&config, text).unwrap();
         let mut command = Command::new("docker-registry");
         command
             .arg("serve")
             .arg(config)
-            .stdout(Stdio::null())
+            .stdout(File::create(directory.path().join("access.log")).unwrap())
             .stderr(Stdio::null());
         let child = command
             .spawn()
@@ -89,6 +105,26 @@ impl Registry {
             .join("storage/docker/registry/v2/blobs/sha256");
         blobs.join(&hex[..2]).join(hex).join("data")
     }
+
+    /// All requests so far, such as `GET /v2/`, with the status of the answer behind them.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.directory.path().join("access.log")).unwrap();
+        let line = |line: &str| {
+            let (_, rest) = line.split_once('"')?;
+            let (request, rest) = rest.split_once(" HTTP/")?;
+            let status = rest.split(' ').nth(1)?;
+            Some(format!("{request} {status}"))
+        };
+        log.lines().filter_map(line).collect()
+    }
+
+    /// The requests that sent bytes of blobs, after the first `count` requests.
+    pub(crate) fn uploads(&self, count: usize) -> Vec<String> {
+        let mut all = self.requests().split_off(count);
+        all.retain(|it| it.contains("/blobs/uploads/"));
+        all.retain(|it| it.starts_with("PATCH ") || it.starts_with("PUT "));
+        all
+    }
 }
 
 impl Drop for Registry {
@@ -99,6 +135,7 @@ impl Drop for Registry {
 }
 
 /// Runs a tool that must be there and must succeed; gives its output.
+#[track_caller]
 pub(crate) fn tool<S: AsRef<OsStr>>(name: &str, arguments: &[S]) -> String {
     let result = Command::new(name).args(arguments).output();
     let output = result.unwrap_or_else(|error| missing(name, &error));

@@ -63,30 +63,50 @@ impl Encoding {
         }
     }
 
-    fn compress(self, chunk: Vec<u8>) -> io::Result<Vec<u8>> {
+    /// Compresses a chunk into `out`, of which it says how much it took. `out` only ever grows, so
+    /// that it can be used again without being cleared.
+    fn compress(self, chunk: &mut Vec<u8>, out: &mut Vec<u8>) -> io::Result<usize> {
         match self {
-            Self::None => Ok(chunk),
-            Self::Zstd => zstd::bulk::compress(&chunk, ZSTD_LEVEL),
+            Self::None => {
+                std::mem::swap(chunk, out);
+                Ok(out.len())
+            }
+            Self::Zstd => {
+                grow(out, zstd::zstd_safe::compress_bound(chunk.len()));
+                zstd::bulk::compress_to_buffer(chunk, out, ZSTD_LEVEL)
+            }
             Self::Gzip => {
                 let level = CompressionLvl::new(GZIP_LEVEL).unwrap_or_default();
                 let mut compressor = Compressor::new(level);
-                let mut out = vec![0; compressor.gzip_compress_bound(chunk.len())];
-                let size = compressor
-                    .gzip_compress(&chunk, &mut out)
-                    .map_err(io::Error::other)?;
-                out.truncate(size);
-                Ok(out)
+                grow(out, compressor.gzip_compress_bound(chunk.len()));
+                compressor
+                    .gzip_compress(chunk, out)
+                    .map_err(io::Error::other)
             }
         }
     }
 }
 
+fn grow(out: &mut Vec<u8>, size: usize) {
+    if out.len() < size {
+        out.resize(size, 0);
+    }
+}
+
+/// A chunk and what becomes of it; both buffers are used again.
+#[derive(Default)]
+struct Piece {
+    chunk: Vec<u8>,
+    packed: Vec<u8>,
+}
+
 /// Compresses what is written to it.
 pub(crate) struct Encoder<W> {
     encoding: Encoding,
-    chunk: Vec<u8>,
+    piece: Piece,
     /// Chunks under way, in order.
-    waiting: VecDeque<Receiver<io::Result<Vec<u8>>>>,
+    waiting: VecDeque<Receiver<(Piece, io::Result<usize>)>>,
+    spare: Vec<Piece>,
     most: usize,
     out: W,
 }
@@ -95,9 +115,10 @@ impl<W: Write> Encoder<W> {
     pub(crate) fn new(encoding: Encoding, out: W) -> Self {
         Self {
             encoding,
-            chunk: Vec::with_capacity(CHUNK),
+            piece: Piece::default(),
             waiting: VecDeque::new(),
-            most: rayon::current_num_threads() * 2,
+            spare: Vec::new(),
+            most: rayon::current_num_threads() + 1,
             out,
         }
     }
@@ -114,12 +135,14 @@ impl<W: Write> Encoder<W> {
 
     /// Gives the chunk to a thread.
     fn ship(&mut self) -> io::Result<()> {
-        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        let next = self.spare.pop().unwrap_or_default();
+        let mut piece = std::mem::replace(&mut self.piece, next);
         let encoding = self.encoding;
         let (sender, receiver) = sync_channel(1);
         rayon::spawn(move || {
+            let size = encoding.compress(&mut piece.chunk, &mut piece.packed);
             // Nobody waits any more where writing failed.
-            let _ = sender.send(encoding.compress(chunk));
+            let _ = sender.send((piece, size));
         });
         self.waiting.push_back(receiver);
         if self.waiting.len() > self.most {
@@ -131,8 +154,10 @@ impl<W: Write> Encoder<W> {
     /// Writes the first chunk that is under way.
     fn drain(&mut self) -> io::Result<()> {
         if let Some(first) = self.waiting.pop_front() {
-            let compressed = first.recv().map_err(io::Error::other)??;
-            self.out.write_all(&compressed)?;
+            let (mut piece, size) = first.recv().map_err(io::Error::other)?;
+            self.out.write_all(&piece.packed[..size?])?;
+            piece.chunk.clear();
+            self.spare.push(piece);
         }
         Ok(())
     }
@@ -140,9 +165,11 @@ impl<W: Write> Encoder<W> {
 
 impl<W: Write> Write for Encoder<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = bytes.len().min(CHUNK - self.chunk.len());
-        self.chunk.extend_from_slice(&bytes[..taken]);
-        if self.chunk.len() == CHUNK {
+        let chunk = &mut self.piece.chunk;
+        chunk.reserve_exact(CHUNK - chunk.len());
+        let taken = bytes.len().min(CHUNK - chunk.len());
+        chunk.extend_from_slice(&bytes[..taken]);
+        if chunk.len() == CHUNK {
             self.ship()?;
         }
         Ok(taken)

@@ -15,12 +15,12 @@ use tempfile::NamedTempFile;
 use super::document::descriptor;
 use super::encode::Encoding;
 use super::send::send;
-use super::sink::Sink;
+use super::sink::{Sink, WriteBlob};
 use crate::canonical::canonical;
-use crate::oci::Progress;
 use crate::oci::error::{Error, Result};
-use crate::oci::layout::REF_NAME;
-use crate::oci::manifest::{Blob, MANIFEST_MAX, OCI_INDEX, OCI_MANIFEST};
+use crate::oci::layout::{FULL_NAME, REF_NAME};
+use crate::oci::manifest::{Blob, MANIFEST_MAX, OCI_INDEX};
+use crate::oci::{Progress, Reference};
 
 /// Writes an image into the layout at `directory`, which is made where there is none, under a tag.
 /// Returns the digest of its manifest.
@@ -29,13 +29,19 @@ pub fn save(
     image: &Image,
     directory: &Path,
     tag: &str,
-    encoding: Encoding,
+    encoding: Option<Encoding>,
     progress: &dyn Progress,
 ) -> Result<Digest> {
     let layout = Layout::open(directory)?;
     let sent = send(store, image, encoding, &layout, progress)?;
-    let mut entry = descriptor(OCI_MANIFEST, sent.manifest);
+    layout.put_bytes(&sent.manifest)?;
+    let mut entry = descriptor(&sent.media_type, sent.blob);
     entry["annotations"] = json!({ REF_NAME: tag });
+    if let Ok(name) = Reference::parse(&image.name)
+        && name.digest().is_none()
+    {
+        entry["annotations"][FULL_NAME] = json!(name.to_string());
+    }
     let mut platform = json!({});
     for key in ["architecture", "os", "variant"] {
         if let Some(value) = sent.config.get(key) {
@@ -44,7 +50,7 @@ pub fn save(
     }
     entry["platform"] = platform;
     layout.enter(tag, entry)?;
-    Ok(sent.manifest.digest)
+    Ok(sent.blob.digest)
 }
 
 struct Layout {
@@ -125,7 +131,12 @@ impl Layout {
 }
 
 impl Sink for Layout {
-    fn put(&self, write: &mut dyn FnMut(&mut dyn Write) -> Result<Blob>) -> Result<()> {
+    fn has(&self, blob: &Blob) -> Result<bool> {
+        let path = self.blobs().join(blob.digest.hex());
+        Ok(fs::metadata(path).is_ok_and(|stat| stat.len() == blob.size))
+    }
+
+    fn put(&self, _: &str, write: WriteBlob<'_>) -> Result<()> {
         let file = self.unfinished()?;
         let mut out = BufWriter::with_capacity(1 << 20, file);
         let blob = write(&mut out)?;

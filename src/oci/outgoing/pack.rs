@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use racker_store::{Digest, ImageLayer, Store};
+use racker_store::{Digest, ImageLayer, PackedLayer, Store};
 use sha2::{Digest as _, Sha256};
 
 use super::encode::{Encoder, Encoding};
@@ -45,8 +45,41 @@ pub(super) fn pack(
     }
 }
 
+/// What a layer was packed to before, by this store.
+pub(super) fn known(store: &Store, layer: &ImageLayer, encoding: Encoding) -> Option<Packed> {
+    let known = store.packed(&id(layer)?, encoding.name())?;
+    let fits = layer.diff_id.is_none_or(|diff_id| diff_id == known.diff_id);
+    fits.then_some(Packed {
+        diff_id: known.diff_id,
+        blob: Blob {
+            digest: known.blob,
+            size: known.size,
+        },
+    })
+}
+
+/// Notes what a layer was packed to. A store that cannot be written goes without.
+pub(super) fn note(store: &Store, layer: &ImageLayer, encoding: Encoding, packed: &Packed) {
+    if let Some(id) = id(layer) {
+        let noted = PackedLayer {
+            diff_id: packed.diff_id,
+            blob: packed.blob.digest,
+            size: packed.blob.size,
+        };
+        let _ = store.note_packed(&id, encoding.name(), &noted);
+    }
+}
+
+/// What decides about a layer's archive.
+fn id(layer: &ImageLayer) -> Option<String> {
+    let archive = layer
+        .diff_id
+        .map(|diff_id| format!("sha256-{}", diff_id.hex()));
+    archive.or_else(|| layer.layer.map(|layer| layer.to_string()))
+}
+
 /// Writes a layer's archive: the one that it came from, or the one that it determines.
-fn archive(store: &Store, layer: &ImageLayer, out: &mut impl Write) -> Result<()> {
+pub(super) fn archive(store: &Store, layer: &ImageLayer, out: &mut impl Write) -> Result<()> {
     let failed = |error| Error::store(layer.tree, error);
     match (&layer.diff_id, layer.layer) {
         (Some(diff_id), _) => {
@@ -61,14 +94,14 @@ fn archive(store: &Store, layer: &ImageLayer, out: &mut impl Write) -> Result<()
 }
 
 /// Passes bytes on, counts and hashes them.
-struct Hashing<W> {
+pub(super) struct Hashing<W> {
     inner: W,
     hash: Sha256,
     size: u64,
 }
 
 impl<W> Hashing<W> {
-    fn new(inner: W) -> Self {
+    pub(super) fn new(inner: W) -> Self {
         Self {
             inner,
             hash: Sha256::new(),
@@ -76,7 +109,7 @@ impl<W> Hashing<W> {
         }
     }
 
-    fn finish(self) -> (Digest, u64, W) {
+    pub(super) fn finish(self) -> (Digest, u64, W) {
         let digest = Digest::from_bytes(self.hash.finalize().into());
         (digest, self.size, self.inner)
     }

@@ -1,48 +1,98 @@
-//! An image: its layers one after the other, then the documents about them.
+//! An image: its layers, then the documents about them.
 
-use racker_store::{Image, Store};
+use racker_store::{Image, ImageLayer, Store};
+use serde_json::Value;
 
 use super::document::{self, Document};
 use super::encode::Encoding;
-use super::pack::{Packed, pack};
+use super::original::Original;
+use super::pack;
 use super::sink::Sink;
 use crate::oci::Progress;
 use crate::oci::error::Result;
-use crate::oci::manifest::Blob;
+use crate::oci::manifest::{Blob, OCI_MANIFEST, sha256};
+use crate::oci::parallel::each;
 
-/// An image that went out.
+/// Layers under way at once.
+pub(super) const PARALLEL: usize = 2;
+
+/// An image whose blobs went out; the manifest is left to the caller.
 pub(super) struct Sent {
-    pub(super) manifest: Blob,
-    pub(super) config: serde_json::Value,
+    pub(super) manifest: Vec<u8>,
+    pub(super) blob: Blob,
+    pub(super) media_type: String,
+    pub(super) config: Value,
 }
 
-/// Gives an image to a sink.
+impl Sent {
+    pub(super) fn new(manifest: Vec<u8>, media_type: &str, config: Value) -> Self {
+        let blob = Blob {
+            digest: sha256(&manifest),
+            size: manifest.len() as u64,
+        };
+        Self {
+            manifest,
+            blob,
+            media_type: media_type.to_owned(),
+            config,
+        }
+    }
+}
+
+/// Gives an image to a sink: as it came, where no encoding is asked for and the bytes allow it, else
+/// with its layers packed anew.
 pub(super) fn send(
+    store: &Store,
+    image: &Image,
+    encoding: Option<Encoding>,
+    sink: &dyn Sink,
+    progress: &dyn Progress,
+) -> Result<Sent> {
+    if encoding.is_none()
+        && let Some(original) = Original::of(store, image)?
+        && let Some(sent) = original.send(store, image, sink, progress)?
+    {
+        return Ok(sent);
+    }
+    anew(store, image, encoding.unwrap_or_default(), sink, progress)
+}
+
+/// A layer's name for progress.
+pub(super) fn item(layer: &ImageLayer) -> String {
+    layer.tree.hex()[..12].to_owned()
+}
+
+fn anew(
     store: &Store,
     image: &Image,
     encoding: Encoding,
     sink: &dyn Sink,
     progress: &dyn Progress,
 ) -> Result<Sent> {
-    let mut layers: Vec<Packed> = Vec::new();
     // A layer without a change is none: some tools refuse archives without entries.
-    for layer in image.layers.iter().filter(|layer| !layer.empty) {
-        let item = layer.tree.hex()[..12].to_owned();
+    let layers: Vec<&ImageLayer> = image.layers.iter().filter(|layer| !layer.empty).collect();
+    let packed = each(layers.len(), PARALLEL, |index| {
+        let item = item(layers[index]);
+        if let Some(known) = pack::known(store, layers[index], encoding)
+            && sink.has(&known.blob)?
+        {
+            progress.present(&item);
+            return Ok(Some(known));
+        }
         progress.started(&item, None);
         let mut packed = None;
-        sink.put(&mut |out| {
-            let done = pack(store, layer, encoding, out)?;
+        sink.put(&item, &mut |out| {
+            let done = pack::pack(store, layers[index], encoding, out)?;
+            pack::note(store, layers[index], encoding, &done);
             packed = Some(done);
             Ok(done.blob)
         })?;
         progress.finished(&item);
-        layers.extend(packed);
-    }
-    let Document { config, bytes } = document::config(image, &layers);
+        Ok(packed)
+    })?;
+    let packed: Vec<_> = packed.into_iter().flatten().collect();
+    let Document { config, bytes } = document::config(store, image, &packed)?;
     let config_blob = sink.put_bytes(&bytes)?;
-    let manifest = document::manifest(config_blob, &layers, encoding);
-    Ok(Sent {
-        manifest: sink.put_bytes(&manifest)?,
-        config,
-    })
+    let manifest = document::manifest(config_blob, &packed, encoding);
+    Ok(Sent::new(manifest, OCI_MANIFEST, config))
 }

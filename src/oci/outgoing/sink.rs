@@ -5,11 +5,17 @@ use std::io::Write;
 use crate::oci::error::Result;
 use crate::oci::manifest::{Blob, sha256};
 
+/// Writes a blob; its digest and size are known when it is written.
+pub(super) type WriteBlob<'a> = &'a mut dyn FnMut(&mut dyn Write) -> Result<Blob>;
+
 /// A place that keeps blobs by their digests.
-pub(super) trait Sink {
+pub(super) trait Sink: Sync {
+    /// Whether it has the blob.
+    fn has(&self, blob: &Blob) -> Result<bool>;
+
     /// Keeps what `write` writes, under the digest that it returns in the end. Nothing is kept if it
-    /// fails.
-    fn put(&self, write: &mut dyn FnMut(&mut dyn Write) -> Result<Blob>) -> Result<()>;
+    /// fails. `item` is what progress knows it by.
+    fn put(&self, item: &str, write: WriteBlob<'_>) -> Result<()>;
 
     /// Keeps a document.
     fn put_bytes(&self, bytes: &[u8]) -> Result<Blob> {
@@ -17,7 +23,8 @@ pub(super) trait Sink {
             digest: sha256(bytes),
             size: bytes.len() as u64,
         };
-        self.put(&mut |out| {
+        let item = blob.digest.hex()[..12].to_owned();
+        self.put(&item, &mut |out| {
             let written = out.write_all(bytes);
             written.map_err(|error| crate::oci::stream::error(&blob.digest.to_string(), error))?;
             Ok(blob)

@@ -101,6 +101,17 @@ fn decides_what_a_base_is_by_its_form() {
         }
     );
     assert_eq!(
+        parse("oci-archive:x.tar:v1"),
+        From::OciArchive {
+            path: path("/r/x.tar"),
+            tag: Some("v1".to_owned())
+        }
+    );
+    assert_eq!(
+        parse("oci-archive:x.tar:v1").to_string(),
+        "oci-archive:/r/x.tar:v1"
+    );
+    assert_eq!(
         parse("docker-archive:x.tar"),
         From::DockerArchive(path("/r/x.tar"))
     );

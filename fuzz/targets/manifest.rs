@@ -1,0 +1,7 @@
+#![no_main]
+
+#[path = "../what.rs"]
+#[allow(dead_code)]
+mod what;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| what::manifest(bytes));
