@@ -11,6 +11,12 @@ pub const USAGE: u8 = 2;
 pub const DIFFERENT: u8 = 1;
 /// `pkgprobe`: a check does not hold.
 pub const CHECK_FAILED: u8 = 3;
+/// `autopkgtest-virt-racker`: there is no testbed, or what was asked of it makes no sense. Source:
+/// the exit code of autopkgtest's own servers.
+pub const TESTBED_FAILED: u8 = 12;
+/// `autopkgtest-virt-racker`: a command could not be run in the testbed at all. Source: autopkgtest,
+/// README.virtualisation-server, print-execute-command.
+pub const NOT_EXECUTED: u8 = 254;
 /// `postroj selftest`: an image failed.
 pub const SELFTEST_FAILED: u8 = 5;
 /// A step of a recipe failed.

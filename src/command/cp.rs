@@ -1,6 +1,6 @@
 //! `racker cp`
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::Path;
 
 use rustix::fs::{FileType, OFlags};
@@ -8,7 +8,7 @@ use rustix::fs::{FileType, OFlags};
 use super::Context;
 use crate::container::{Root, Snapshot, Upper, on_own_thread, slot::Wish};
 use crate::failure::{FAILED, Failure};
-use crate::lifecycle::copy::{Owners, pack, unpack};
+use crate::lifecycle::copy::{Owners, pack, through, unpack};
 use crate::lifecycle::{Kept, Status, Yard, exec};
 
 #[derive(Debug, clap::Args)]
@@ -298,26 +298,6 @@ fn source_is_directory(root: &Root, path: &str, follow: bool) -> io::Result<bool
         return Err(io::ErrorKind::NotADirectory.into());
     }
     Ok(is)
-}
-
-/// Has one write into a pipe what the other reads from it. The reader's error comes first: the
-/// writer's follows from it.
-fn through(
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
-    read: impl FnOnce(&mut dyn Read) -> io::Result<()>,
-) -> io::Result<()> {
-    let (mut reader, mut writer) = io::pipe()?;
-    std::thread::scope(|scope| {
-        let written = scope.spawn(move || write(&mut writer));
-        let result = read(&mut reader);
-        // What the archive ends with may not have been read.
-        let drained = io::copy(&mut reader, &mut io::sink());
-        drop(reader);
-        let written = written
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        result.and(written).and(drained.map(drop))
-    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod asked;
 mod attach;
+mod autopkgtest;
 mod bake;
 mod bake_report;
 mod commit;
@@ -61,7 +62,7 @@ pub(crate) use bake::{read_lock, take_turn, write_lock};
 use clap::{Parser, Subcommand};
 use racker_store::{Access, Store};
 
-use crate::failure::{FAILED, Failure, RUN_FAILED, USAGE};
+use crate::failure::{FAILED, Failure, NOT_EXECUTED, RUN_FAILED, USAGE};
 use crate::oci::{Client, Registries};
 use crate::realise::{Reporter, Workshop};
 use crate::settings::{self, Settings};
@@ -203,6 +204,9 @@ enum Verb {
     Doctor(doctor::Args),
     /// Show the version
     Version(version::Args),
+    /// Run a command in a testbed
+    #[command(hide = true)]
+    AutopkgtestExecute(autopkgtest::execute::Args),
 }
 
 /// What verbs work with.
@@ -240,6 +244,9 @@ pub fn main() -> u8 {
     if postroj::is_called() {
         return postroj::main();
     }
+    if autopkgtest::is_called() {
+        return autopkgtest::main();
+    }
     let cli = match Cli::try_parse_from(groups(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(error) => {
@@ -252,7 +259,11 @@ pub fn main() -> u8 {
             };
         }
     };
-    let own_code = matches!(cli.verb, Verb::Run(_) | Verb::Create(_)).then_some(RUN_FAILED);
+    let own_code = match cli.verb {
+        Verb::Run(_) | Verb::Create(_) => Some(RUN_FAILED),
+        Verb::AutopkgtestExecute(_) => Some(NOT_EXECUTED),
+        _ => None,
+    };
     perform(cli.global, own_code, |context| match cli.verb {
         Verb::Bake(args) => bake::run(context, args),
         Verb::Plan(args) => plan::run(context, args),
@@ -302,6 +313,7 @@ pub fn main() -> u8 {
         Verb::Provenance(args) => provenance::run(context, args),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Version(args) => version::run(context, args),
+        Verb::AutopkgtestExecute(args) => autopkgtest::execute::run(context, args),
     })
 }
 
@@ -336,7 +348,7 @@ fn perform(
         Err(failure) => {
             ui.error(failure.render());
             match (own_code, failure.code) {
-                // `run` says with 125 that racker failed; 126 and 127 speak of the command.
+                // `run` says with a code that racker failed; 126 and 127 speak of the command.
                 (Some(own), code) if !matches!(code, 126 | 127) => own,
                 (_, code) => code,
             }

@@ -93,8 +93,12 @@ fn ended(guest: &mut Guest<'_>) -> Result<(), Error> {
     guest.snapshot.slot().kill()
 }
 
-/// Boots the snapshot and waits until it is shut down; the exit code is its init's. What it writes
-/// to its console is shown.
+/// How a guest ends that is to be started again. Source: `systemd-nspawn@.service`,
+/// `RestartForceExitStatus=`.
+pub const REBOOTED: Exit = Exit(133);
+
+/// Boots the snapshot and waits until it is shut down; the exit code is its init's, or [`REBOOTED`].
+/// What it writes to its console is shown.
 pub fn run_alone(
     snapshot: &Snapshot,
     console: Console,
@@ -109,15 +113,21 @@ pub fn run_alone(
     let thread = std::thread::spawn(move || io::copy(&mut File::from(reader), &mut sink));
     let mut options = options.clone();
     options.console = Some(Arc::new(writer));
-    options.forward_signals = false;
-    let caught = signals::catch().map_err(Error::io("take signals"))?;
+    let forward_signals = std::mem::replace(&mut options.forward_signals, false);
+    let caught = if forward_signals {
+        Some(signals::catch().map_err(Error::io("take signals"))?)
+    } else {
+        None
+    };
     let mut guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
     let leader = guest.leader;
-    signals::forward(
-        caught,
-        move |_| drop(super::inside::shut_down(leader)),
-        super::guest::killer(snapshot),
-    );
+    if let Some(caught) = caught {
+        signals::forward(
+            caught,
+            move |_| drop(super::inside::shut_down(leader)),
+            super::guest::killer(snapshot),
+        );
+    }
     if options.after_boot {
         guest.booted()?;
     }

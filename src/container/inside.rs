@@ -266,6 +266,11 @@ pub fn shut_down(leader: u32) -> Result<(), Error> {
     signal_first(leader, libc::SIGRTMIN() + 4)
 }
 
+/// Asks the container's systemd to shut down and start again. Source: `systemd(1)`, "SIGNALS".
+pub fn reboot(leader: u32) -> Result<(), Error> {
+    signal_first(leader, libc::SIGRTMIN() + 5)
+}
+
 fn signal_first(leader: u32, number: i32) -> Result<(), Error> {
     let process = super::launch::pid(leader)
         .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))

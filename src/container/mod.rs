@@ -49,6 +49,7 @@ pub mod units;
 pub mod users;
 mod wire;
 
+pub use booted::REBOOTED;
 pub use error::Error;
 pub use guest::Guest;
 pub use mount::Method;

@@ -121,6 +121,14 @@ impl Slot {
             .map_err(Error::io("write the container's record"))
     }
 
+    /// Has `directory` stay at the end after all.
+    pub fn keep(&mut self, directory: &Path) -> Result<(), Error> {
+        self.record.remove.retain(|it| it != directory);
+        self.record
+            .save(&self.block.file)
+            .map_err(Error::io("write the container's record"))
+    }
+
     /// Twelve hexadecimal digits.
     pub fn id(&self) -> &str {
         &self.id

@@ -91,6 +91,11 @@ impl Snapshot {
         &self.slot
     }
 
+    /// Has a directory stay that was to end with it.
+    pub fn keep(&mut self, directory: &Path) -> Result<(), Error> {
+        self.slot.keep(directory)
+    }
+
     /// Where the root is mounted; seen by the calling thread and its children alone.
     pub fn root_path(&self) -> &Path {
         &self.root

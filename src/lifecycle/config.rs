@@ -187,4 +187,6 @@ pub enum Restart {
     OnFailure(Option<u32>),
     /// Whenever it ended and nobody asked it to.
     Always,
+    /// When its own init asked for that.
+    OnReboot,
 }

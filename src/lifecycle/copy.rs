@@ -317,6 +317,26 @@ fn set_time(file: impl std::os::fd::AsFd, seconds: i64) -> io::Result<()> {
     Ok(futimens(file, &times)?)
 }
 
+/// Has one write into a pipe what the other reads from it. The reader's error comes first: the
+/// writer's follows from it.
+pub fn through(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
+    read: impl FnOnce(&mut dyn Read) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut reader, mut writer) = io::pipe()?;
+    std::thread::scope(|scope| {
+        let written = scope.spawn(move || write(&mut writer));
+        let result = read(&mut reader);
+        // What the archive ends with may not have been read.
+        let drained = io::copy(&mut reader, &mut io::sink());
+        drop(reader);
+        let written = written
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        result.and(written).and(drained.map(drop))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

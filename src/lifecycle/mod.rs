@@ -11,6 +11,7 @@
 //!           └─ background           a supervisor of its own
 //!
 //! exec, stop   work on a container that somebody else supervises
+//! testbed      one after the other, each on a thread of this process
 //! ```
 //!
 //! No daemon: a container is held by the racker that shows it, or by a supervisor of its own, and
@@ -35,6 +36,7 @@ pub mod state;
 pub mod stop;
 pub mod supervise;
 mod surroundings;
+pub mod testbed;
 pub mod usage;
 pub mod volume;
 mod yard;
@@ -44,6 +46,7 @@ pub use error::Error;
 pub use kept::{Held, Kept};
 pub use state::{State, Status};
 pub use supervise::{Place, Supervisor};
+pub use testbed::Testbeds;
 pub use yard::Yard;
 
 use crate::container;

@@ -27,7 +27,7 @@ use crate::container::ports::{Proxy, Published};
 use crate::container::slot::Wish;
 use crate::container::terminal::Screen;
 use crate::container::{
-    self, Console, Exit, Root, Snapshot, Streams, Upper, booted, on_own_thread,
+    self, Console, Exit, REBOOTED, Root, Snapshot, Streams, Upper, booted, on_own_thread,
 };
 
 /// How long somebody who said so may take to attach.
@@ -168,6 +168,7 @@ impl Supervisor<'_> {
                 Restart::OnFailure(limit) => {
                     !exit.success() && limit.is_none_or(|limit| restarts < limit)
                 }
+                Restart::OnReboot => exit == REBOOTED,
             };
             if !again {
                 return Ok(exit);
@@ -175,14 +176,16 @@ impl Supervisor<'_> {
             if since.elapsed() > LONG {
                 pause = PAUSE;
             }
-            let until = Instant::now() + pause;
-            while Instant::now() < until {
-                if watched.kept.path("stopping").exists() {
-                    return Ok(exit);
+            if config.restart != Restart::OnReboot {
+                let until = Instant::now() + pause;
+                while Instant::now() < until {
+                    if watched.kept.path("stopping").exists() {
+                        return Ok(exit);
+                    }
+                    std::thread::sleep(Duration::from_millis(20).min(pause));
                 }
-                std::thread::sleep(Duration::from_millis(20).min(pause));
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
             watched.change(|state| state.restarts += 1)?;
         }
     }
@@ -216,7 +219,7 @@ impl Supervisor<'_> {
         };
         // Before the container has a place, so that a taken port leaves nothing behind.
         let ports = published(config)?;
-        let snapshot = Snapshot::open_as(self.store, config.tree, self.method, upper, wish)?;
+        let mut snapshot = Snapshot::open_as(self.store, config.tree, self.method, upper, wish)?;
         (self.phase)("snapshot mounted");
         let result = self.in_snapshot(watched, &snapshot, log, hub, &ports, before);
         let finished = now();
@@ -241,7 +244,12 @@ impl Supervisor<'_> {
             "die",
             &[("exitCode", &code.to_string())],
         );
-        if config.remove {
+        let reboots = config.restart == Restart::OnReboot
+            && matches!(result, Ok(REBOOTED))
+            && !kept.path("stopping").exists();
+        if reboots {
+            snapshot.keep(kept.directory())?;
+        } else if config.remove {
             events::put(self.store, config, "destroy", &[]);
         }
         let released = snapshot.release();

@@ -128,6 +128,7 @@ pub fn container_document(kept: &Kept, status: Status, state: &State) -> Value {
         Restart::No => ("no", 0),
         Restart::OnFailure(count) => ("on-failure", count.unwrap_or(0)),
         Restart::Always => ("always", 0),
+        Restart::OnReboot => ("on-reboot", 0),
     };
     json!({
         "Id": config.id,

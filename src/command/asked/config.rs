@@ -38,6 +38,24 @@ pub(crate) fn create(
     command: &[String],
     background: bool,
 ) -> Result<Kept, Failure> {
+    let config = settle(shop, options, name, command, background)?;
+    let kept = Yard::of(shop.store).create(config)?;
+    if let Some(file) = &options.cidfile {
+        std::fs::write(file, &kept.config.id)
+            .map_err(|error| wrong(format!("write {}: {error}", file.display())))?;
+    }
+    crate::lifecycle::events::put(shop.store, &kept.config, "create", &[]);
+    Ok(kept)
+}
+
+/// What a container is to be, its image pulled or baked where it is missing.
+pub(crate) fn settle(
+    shop: Workshop<'_>,
+    options: &Options,
+    name: &str,
+    command: &[String],
+    background: bool,
+) -> Result<Config, Failure> {
     options.refused.check().map_err(wrong)?;
     if let Some(file) = &options.cidfile
         && file.exists()
@@ -76,13 +94,7 @@ pub(crate) fn create(
                 .map_err(|error| wrong(format!("make {}: {error}", mount.source)))?;
         }
     }
-    let kept = Yard::of(shop.store).create(config)?;
-    if let Some(file) = &options.cidfile {
-        std::fs::write(file, &kept.config.id)
-            .map_err(|error| wrong(format!("write {}: {error}", file.display())))?;
-    }
-    crate::lifecycle::events::put(shop.store, &kept.config, "create", &[]);
-    Ok(kept)
+    Ok(config)
 }
 
 fn wrong(text: impl Into<String>) -> Failure {

@@ -11,5 +11,5 @@ mod options;
 mod refused;
 pub(super) mod values;
 
-pub(super) use config::create;
-pub(super) use options::Options;
+pub(super) use config::{create, settle};
+pub(super) use options::{Options, Systemd};
