@@ -180,7 +180,7 @@ impl Testbeds {
 
     /// Starts that nobody waited for: it rebooted by itself.
     fn forget_starts(&self) {
-        for testbed in &self.running {
+        if let Some(testbed) = &self.running {
             while testbed.started.try_recv().is_ok() {}
         }
     }
@@ -234,7 +234,9 @@ fn supervise(
         store: &store,
         method,
         place: Place::Background { viewer: false },
-        started: &|| drop(started.send(())),
+        started: &|| {
+            let _ = started.send(());
+        },
         phase: &|_| (),
     };
     let result = supervisor.run(kept);
