@@ -90,7 +90,7 @@ impl Session<'_> {
             if request == Request::Quit {
                 // Before the answer, so that nothing is left when autopkgtest has it.
                 self.close()?;
-                return Ok(self.context.ui.data("ok")?);
+                return self.context.ui.data("ok");
             }
             let answer = self.answer(request)?;
             self.context.ui.data(&answer)?;
@@ -260,7 +260,7 @@ impl Session<'_> {
         let Ok(kept) = testbeds.running() else {
             self.context
                 .ui
-                .error("racker: the testbed does not run".to_owned());
+                .error("racker: the testbed does not run");
             return;
         };
         let mut lines = Vec::new();
