@@ -18,7 +18,7 @@ mod transfer;
 
 use std::path::Path;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use super::asked::{Options, Systemd};
 use super::{Global, perform};
@@ -56,7 +56,12 @@ pub(super) fn is_called() -> bool {
 
 /// Parses the command line and serves until autopkgtest has had enough; the exit code.
 pub(super) fn main() -> u8 {
-    let cli = match Cli::try_parse() {
+    // Tests may count on all services of the image.
+    let command = Cli::command().mut_arg("wait", |it| it.default_value("boot"));
+    let parsed = command
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();

@@ -258,9 +258,7 @@ impl Session<'_> {
             return;
         };
         let Ok(kept) = testbeds.running() else {
-            self.context
-                .ui
-                .error("racker: the testbed does not run");
+            self.context.ui.error("racker: the testbed does not run");
             return;
         };
         let mut lines = Vec::new();
