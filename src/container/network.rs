@@ -201,6 +201,11 @@ impl Networks {
     /// Lets a container into a network, the default one being made where it is missing; its
     /// address.
     pub fn join(&self, name: &str, newcomer: Newcomer<'_>) -> Result<Ipv4Addr, Error> {
+        let veth = veth(newcomer.id);
+        if interface_exists(&veth) {
+            // That of its run before, which the kernel takes away in its own time, maybe just now.
+            let _ = ip(None, &format!("link del {veth}\n"));
+        }
         let mut network = match self.find(name)? {
             Some(network) => network,
             None if name == DEFAULT => self.create(name, false)?,
@@ -212,7 +217,7 @@ impl Networks {
         let address = network
             .free_address()
             .ok_or_else(|| Error::Network(format!("network {name} has no free address")))?;
-        let (veth, bridge) = (veth(newcomer.id), network.bridge());
+        let bridge = network.bridge();
         ip(
             None,
             &format!(
