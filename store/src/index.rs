@@ -153,6 +153,21 @@ impl Store {
         self.with_index(|index| index.execute("DELETE FROM images WHERE name = ?", [name]));
     }
 
+    /// Forgets realisations whose files are gone.
+    pub(crate) fn unindex_realisations(&self, gone: &[(StepKey, TreeId)]) {
+        if gone.is_empty() || !self.root().join("index.db").exists() {
+            return;
+        }
+        self.with_index(|index| {
+            let transaction = index.unchecked_transaction()?;
+            for (key, tree) in gone {
+                let row = params![key.to_string(), tree.to_string()];
+                transaction.execute("DELETE FROM realisations WHERE key = ? AND tree = ?", row)?;
+            }
+            transaction.commit()
+        });
+    }
+
     /// Realisations of one place of a recipe, the newest first; none without an index.
     pub(crate) fn indexed_realisations(
         &self,

@@ -24,6 +24,7 @@
 //! - Objects hold bytes alone. Owners, modes, times, attributes and hard links live in a [`Tree`].
 //! - No path that comes from an archive or a tree is resolved on the host.
 //! - The files are the truth. Whatever `index.db` says can be found again by [`Store::reindex`].
+//! - Whoever puts something in keeps the collector from taking it away (lease, gc).
 //! - A crash at any point leaves a valid store and at most garbage in `stage/`.
 //!
 //! `FORMAT.md` beside this crate is the reference of everything on disk.
@@ -38,6 +39,7 @@ mod entry;
 mod erofs;
 mod error;
 mod export_tar;
+mod gc;
 mod hex;
 mod id;
 mod ids;
@@ -48,6 +50,7 @@ mod index;
 mod kept;
 mod layer;
 mod layers;
+mod lease;
 mod log;
 mod lookup;
 mod manifest;
@@ -70,6 +73,7 @@ pub use capture::CaptureOptions;
 pub use changeset::Changeset;
 pub use diff::diff;
 pub use error::{Error, Result};
+pub use gc::{Collected, Policy, Sum};
 pub use id::{Digest, LayerId, ObjectId, ParseIdError, StepKey, TreeId};
 pub use image::{Image, ImageLayer};
 pub use import_dir::ImportOptions;

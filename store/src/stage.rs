@@ -96,19 +96,7 @@ impl Store {
                 swept += 1;
             }
         }
-        for path in list(&self.root().join("trash"))? {
-            let gone = if path.is_dir() {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
-            // Another process may be sweeping as well.
-            if let Err(error) = gone
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                return Err(error).at("remove", &path);
-            }
-        }
+        self.empty_trash()?;
         Ok(swept)
     }
 }

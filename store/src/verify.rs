@@ -197,7 +197,7 @@ impl Check<'_> {
             let diff_id: Digest = diff_id
                 .parse()
                 .map_err(|error| Error::damaged("archive", diff_id, error))?;
-            self.store.imported(&diff_id)?;
+            self.store.changeset(&diff_id)?;
             for object in self.store.split_bodies(&diff_id)? {
                 self.object(object, None)?;
             }
