@@ -34,6 +34,9 @@ pub(crate) fn modified(stat: &Stat) -> Moment {
     (stat.st_mtime as i64, stat.st_mtime_nsec as i64)
 }
 
+/// How the names of leases begin.
+pub(crate) const LEASE: &str = "lease-";
+
 /// The right to have young things left alone.
 #[derive(Debug)]
 pub(crate) struct Lease {
@@ -59,20 +62,26 @@ impl Store {
         if let Some(lease) = &*lease {
             return Ok(lease.since);
         }
-        let name = self.stage_name();
-        let name = name.file_name().unwrap_or_default().to_string_lossy();
-        let path = self.root().join(format!("stage/lease-{name}"));
-        let lock = File::create_new(&path).at("create", &path)?;
-        retry(|| flock(&lock, FlockOperation::LockExclusive)).at("lock", &path)?;
-        // Only now: a collector that saw it without a lock looked before this moment.
-        touch(&path).at("change the time of", &path)?;
-        let since = changed(&rustix::fs::fstat(&lock).at("read", &path)?);
-        *lease = Some(Lease {
-            path,
-            _lock: lock,
-            since,
-        });
-        Ok(since)
+        loop {
+            let name = self.stage_name();
+            let name = name.file_name().unwrap_or_default().to_string_lossy();
+            let path = self.root().join(format!("stage/{LEASE}{name}"));
+            let lock = File::create_new(&path).at("create", &path)?;
+            retry(|| flock(&lock, FlockOperation::LockExclusive)).at("lock", &path)?;
+            // Only now: a collector that saw it without a lock looked before this moment.
+            match touch(&path) {
+                // A sweeper saw it without a lock too.
+                Err(Errno::NOENT) => continue,
+                result => result.at("change the time of", &path)?,
+            }
+            let since = changed(&rustix::fs::fstat(&lock).at("read", &path)?);
+            *lease = Some(Lease {
+                path,
+                _lock: lock,
+                since,
+            });
+            return Ok(since);
+        }
     }
 
     /// Whether a file is there and not empty, and if so makes it as young as the lease.
@@ -128,7 +137,7 @@ impl Store {
         for path in list(&self.root().join("stage"))? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let Some(file) = name
-                .starts_with("lease-")
+                .starts_with(LEASE)
                 .then(|| File::open(&path).ok())
                 .flatten()
             else {

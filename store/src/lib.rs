@@ -62,6 +62,7 @@ mod realisation;
 mod scan;
 mod split;
 mod stage;
+mod stats;
 mod store;
 mod tree;
 mod trees;
@@ -84,8 +85,9 @@ pub use lookup::LookupError;
 pub use realisation::Realisation;
 pub use split::TarReader;
 pub use stage::StageDir;
+pub use stats::{ImageStats, Stats};
 pub use store::{Access, Store};
 pub use tree::{
     Content, Directory, Inode, InodeId, Metadata, Node, NodeRef, PathBytes, Time, Tree, Xattrs,
 };
-pub use verify::Damage;
+pub use verify::{Damage, Repaired};

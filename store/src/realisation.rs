@@ -60,9 +60,7 @@ impl Store {
         if let Some(layer) = realisation.layer {
             self.put_base(realisation.tree, realisation.parent, layer)?;
         }
-        let path = self
-            .key_path(realisation.key)
-            .join(format!("{}.json", realisation.tree));
+        let path = self.realisation_path(realisation);
         if self.freshen(&path)? {
             return Ok(());
         }
@@ -121,8 +119,7 @@ impl Store {
         if !self.hold(realisation.tree)? {
             return Ok(false);
         }
-        let file = format!("{}.json", realisation.tree);
-        let path = self.key_path(realisation.key).join(file);
+        let path = self.realisation_path(realisation);
         let Ok(stat) = rustix::fs::stat(&path) else {
             return Ok(false);
         };
@@ -133,6 +130,12 @@ impl Store {
             let _ = touch(&path);
         }
         Ok(true)
+    }
+
+    /// Where the record of a realisation is.
+    pub(crate) fn realisation_path(&self, realisation: &Realisation) -> PathBuf {
+        let file = format!("{}.json", realisation.tree);
+        self.key_path(realisation.key).join(file)
     }
 
     fn key_path(&self, key: StepKey) -> PathBuf {

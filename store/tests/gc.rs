@@ -514,15 +514,16 @@ fn many_at_once_lose_nothing() {
 #[track_caller]
 fn whole(store: &Store, id: TreeId) {
     let tree = store.tree(id).unwrap();
-    for inode in &tree.inodes {
-        if let racker_store::Content::File {
-            object: Some(object),
-            size,
-        } = inode.content
+    for (_, node) in tree.entries() {
+        if let racker_store::NodeRef::Inode(_, inode) = node
+            && let racker_store::Content::File {
+                object: Some(object),
+                size,
+            } = inode.content
         {
             let mut bytes = Vec::new();
-            std::io::Read::read_to_end(&mut store.open_object(object).unwrap(), &mut bytes)
-                .unwrap();
+            let mut file = store.open_object(object).unwrap();
+            std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
             assert_eq!(bytes.len() as u64, size);
             assert_eq!(ObjectId::of(&bytes), object);
         }

@@ -353,7 +353,9 @@ fn blobs_are_kept_by_digest() {
     let digest = writer.finish(None).unwrap();
     assert_eq!(fs::read(store.blob(&digest).unwrap()).unwrap(), b"x");
     assert!(store.blob(&wrong).is_none());
-    assert_eq!(fs::read_dir(store.root().join("stage")).unwrap().count(), 0);
+    let stage = store.root().join("stage");
+    drop(store);
+    assert_eq!(fs::read_dir(stage).unwrap().count(), 0);
 }
 
 #[test]

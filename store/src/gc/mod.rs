@@ -56,7 +56,7 @@ pub struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.files += 1;
         self.bytes += bytes;
     }
