@@ -163,6 +163,11 @@ impl Store {
         }
         let rows = || -> Result<bool> {
             let connection = connect(&path)?;
+            let version: i64 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if version != VERSION {
+                return Ok(true);
+            }
             let sound: String =
                 connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
             let mut query = connection.prepare("SELECT key, tree FROM realisations")?;

@@ -388,6 +388,7 @@ fn damage_is_found() {
     for name in &files {
         let path = store.root().join(name);
         let whole = fs::read(&path).unwrap();
+        let mode = path.metadata().unwrap().permissions();
         let mut flipped = whole.clone();
         flipped[whole.len() / 2] ^= 0x40;
         for bytes in [&whole[..whole.len() - 1], &flipped[..]] {
@@ -396,13 +397,15 @@ fn damage_is_found() {
             assert!(!store.verify().unwrap().is_empty(), "{name}");
         }
         fs::remove_file(&path).unwrap();
-        // Nothing refers to a layer or an archive by itself.
+        // Nothing refers to a tree, a layer or an archive by itself.
+        let alone = name.starts_with("layers") || name.starts_with("trees/") && name.ends_with("tree");
         assert_eq!(
             store.verify().unwrap().is_empty(),
-            name.starts_with("layers"),
+            alone,
             "{name} is missing"
         );
         fs::write(&path, &whole).unwrap();
+        fs::set_permissions(&path, mode).unwrap();
         assert!(store.verify().unwrap().is_empty(), "{name} is whole again");
     }
 }
