@@ -398,7 +398,8 @@ fn damage_is_found() {
         }
         fs::remove_file(&path).unwrap();
         // Nothing refers to a tree, a layer or an archive by itself.
-        let alone = name.starts_with("layers") || name.starts_with("trees/") && name.ends_with("tree");
+        let alone =
+            name.starts_with("layers") || name.starts_with("trees/") && name.ends_with("tree");
         assert_eq!(
             store.verify().unwrap().is_empty(),
             alone,
