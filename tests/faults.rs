@@ -4,6 +4,7 @@
 //! Needs root and the Debian packages `strace`, `docker-registry` and `skopeo`.
 
 #[path = "support/registry.rs"]
+#[allow(dead_code, reason = "a part of it is used")]
 mod registry;
 mod support;
 
@@ -16,7 +17,7 @@ use registry::Registry;
 use support::{Kitchen, Output, Racker, execute, temporary, tool};
 
 /// Calls that change files, or make changes last.
-const CALLS: [&str; 19] = [
+const CALLS: [&str; 18] = [
     "write",
     "pwrite64",
     "rename",
@@ -34,7 +35,6 @@ const CALLS: [&str; 19] = [
     "utimensat",
     "flock",
     "copy_file_range",
-    "sendto",
     "openat",
 ];
 
@@ -71,13 +71,15 @@ fn at_every_call(kitchen: &Kitchen, work: &Work<'_>, finish: impl Fn(&Racker, &s
     let counts = count(&racker, work);
     assert!(counts["write"] > 0 && counts["openat"] > 0, "{counts:?}");
     for (call, count) in counts {
-        for fault in FAULTS {
-            // Opening is no change: that it fails says enough.
-            if call == "openat" && fault == "signal=KILL" || call == "sendto" && fault != FAULTS[0]
-            {
-                continue;
-            }
+        for (place, fault) in FAULTS.into_iter().enumerate() {
             for number in 1..=count {
+                // It is killed at every call. Of the errors each call gets one or the other; most of
+                // what is opened are files of the system's own, and opening changes nothing.
+                let other = place > 0 && number % 2 != place - 1;
+                let rare = call == "openat" && (place == 0 || number % 8 != place - 1);
+                if other && call != "openat" || rare {
+                    continue;
+                }
                 let what = format!("{fault} at {call} {number} of {:?}", work.arguments);
                 restore(work.before, racker.store());
                 let inject = format!("inject={call}:{fault}:when={number}");
