@@ -26,12 +26,12 @@ pub(crate) type Moment = (i64, i64);
 
 /// When the inode was changed last.
 pub(crate) fn changed(stat: &Stat) -> Moment {
-    (stat.st_ctime as i64, stat.st_ctime_nsec as i64)
+    (stat.st_ctime, stat.st_ctime_nsec as i64)
 }
 
 /// When the bytes were changed last.
 pub(crate) fn modified(stat: &Stat) -> Moment {
-    (stat.st_mtime as i64, stat.st_mtime_nsec as i64)
+    (stat.st_mtime, stat.st_mtime_nsec as i64)
 }
 
 /// How the names of leases begin.

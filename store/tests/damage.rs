@@ -196,7 +196,7 @@ fn each(ways: &[&str], outcome: Outcome, find: impl Fn(&Sample) -> PathBuf) {
         harm(&path, how);
         let found = sample.open().verify().unwrap();
         assert!(!found.is_empty(), "{what} is not found");
-        let affects = |damage: &Damage| damage.images.iter().any(|it| *it == image.name);
+        let affects = |damage: &Damage| damage.images.contains(&image.name);
         let serious = outcome == Outcome::Lost;
         assert!(!serious || found.iter().any(affects), "{what}: {found:?}");
         let repaired = sample.open().repair().unwrap();

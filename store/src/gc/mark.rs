@@ -203,7 +203,9 @@ impl File {
             }
             Self::Archive(diff_id) => match store.split_bodies(diff_id) {
                 Ok(bodies) => {
-                    bodies.into_iter().for_each(|object| found(object, 0));
+                    for object in bodies {
+                        found(object, 0);
+                    }
                     Ok(())
                 }
                 Err(Error::Missing { .. }) => Ok(()),

@@ -52,18 +52,27 @@ impl Store {
 
     /// Whether somebody holds the tree.
     pub(super) fn is_held(&self, id: TreeId) -> bool {
-        lock(&self.tree_path(id, "tree")).is_none()
+        matches!(lock(&self.tree_path(id, "tree")), Lock::Taken)
     }
 }
 
-/// Locks a file that nobody else has locked; none if somebody has.
-fn lock(path: &Path) -> Option<Option<File>> {
-    let Ok(file) = File::open(path) else {
-        return Some(None);
-    };
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Some(Some(file)),
-        Err(_) => None,
+/// What came of locking a file.
+enum Lock {
+    /// Nobody else has it locked, as long as this is kept.
+    Ours(File),
+    /// Somebody has.
+    Taken,
+    /// There is no such file.
+    Gone,
+}
+
+fn lock(path: &Path) -> Lock {
+    match File::open(path) {
+        Err(_) => Lock::Gone,
+        Ok(file) => match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Lock::Ours(file),
+            Err(_) => Lock::Taken,
+        },
     }
 }
 
@@ -152,7 +161,7 @@ impl Sweep<'_> {
                 continue;
             };
             let lock = lock(path);
-            if lock.is_none() || !self.discard("trees", path)? {
+            if matches!(lock, Lock::Taken) || !self.discard("trees", path)? {
                 self.need(Needs::tree(id))?;
             }
         }
@@ -245,7 +254,7 @@ impl Sweep<'_> {
             let empty = path.metadata().is_ok_and(|it| it.len() == 0);
             if step
                 && empty
-                && let Some(_lock) = lock(&path)
+                && let Lock::Ours(_file) = lock(&path)
             {
                 self.discard("locks", &path)?;
             }

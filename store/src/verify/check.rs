@@ -306,10 +306,10 @@ impl Check<'_> {
 
     fn realisation(&self, path: &Path) -> Result<()> {
         let Some(found) = realisation::read(path.to_owned())? else {
-            return match path.exists() {
-                true => Err(Error::damaged("realisation", path.display(), "it is empty")),
-                false => Ok(()),
-            };
+            if path.exists() {
+                return Err(Error::damaged("realisation", path.display(), "it is empty"));
+            }
+            return Ok(());
         };
         if self.store.realisation_path(&found) != path {
             let reason = "it is not that of its name";

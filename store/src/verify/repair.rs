@@ -47,7 +47,7 @@ impl Store {
             return Ok(repair.done);
         }
         repair.by_itself(&findings)?;
-        repair.from_each_other(&findings)?;
+        repair.each_other(&findings)?;
         repair.follow()?;
         if !self.index_is_true() {
             self.remake_index()?;
@@ -135,7 +135,7 @@ impl Repair<'_> {
     }
 
     /// Trees from their parents and layers, layers from their trees, EROFS images from their trees.
-    fn from_each_other(&mut self, findings: &Findings) -> Result<()> {
+    fn each_other(&mut self, findings: &Findings) -> Result<()> {
         // A tree may follow from one that follows from another.
         let mut again = true;
         while std::mem::take(&mut again) {
