@@ -10,6 +10,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -60,6 +61,13 @@ struct Points {
     killed: usize,
     failed: usize,
     survived: usize,
+}
+
+impl Points {
+    fn tell(&self, what: &str) {
+        let line = format!("{what}: {self:?}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
 }
 
 /// Does the work once for each call and fault; `finish` then does it undisturbed and looks at the
@@ -215,7 +223,7 @@ fn a_bake_can_be_ended_anywhere() {
         assert_eq!(bake(racker), expected, "{what}");
         assert!(racker.open().verify().unwrap().is_empty(), "{what}");
     });
-    println!("bake: {points:?}");
+    points.tell("bake");
 }
 
 #[test]
@@ -246,7 +254,7 @@ fn a_collection_can_be_ended_anywhere() {
         assert_eq!(contents(racker.store()), expected, "{what}");
         assert!(racker.open().verify().unwrap().is_empty(), "{what}");
     });
-    println!("gc: {points:?}");
+    points.tell("gc");
 }
 
 #[test]
@@ -285,7 +293,7 @@ fn a_repair_can_be_ended_anywhere() {
         assert_eq!(bake(racker), expected, "{what}");
         racker.run(&["store", "verify"]).success();
     });
-    println!("verify --repair: {points:?}");
+    points.tell("verify --repair");
 }
 
 #[test]
@@ -295,9 +303,9 @@ fn a_pull_can_be_ended_anywhere() {
         let elsewhere = Racker::new(&kitchen.path("elsewhere")).at(&kitchen.path(""));
         bake(&elsewhere);
         let layout = kitchen.path("layout");
-        let layout = layout.to_str().unwrap();
-        elsewhere.run(&["save", "small", "-o", layout]).success();
-        registry.push(&format!("oci:{layout}"), "small:1", &[]);
+        let target = format!("oci:{}", layout.display());
+        elsewhere.run(&["save", "small", &target]).success();
+        registry.push(&target, "small:1", &[]);
     });
     let name = format!("{}/small:1", registry.host);
     kitchen.racker.run(&["pull", &name]).success();
@@ -313,5 +321,112 @@ fn a_pull_can_be_ended_anywhere() {
         assert_eq!(tree(racker), expected, "{what}");
         assert!(racker.open().verify().unwrap().is_empty(), "{what}");
     });
-    println!("pull: {points:?}");
+    points.tell("pull");
+}
+
+#[test]
+fn the_same_step_asked_for_by_many_is_made_once() {
+    let (kitchen, before) = kitchen(|_| {});
+    for _ in 0..5 {
+        restore(&before, kitchen.racker.store());
+        let bakes: Vec<_> = (0..6)
+            .map(|number| {
+                let racker = kitchen.racker.clone();
+                // With one lock they would go one after the other.
+                let lock = kitchen.path(&format!("{number}.lock"));
+                std::thread::spawn(move || {
+                    let lock = lock.to_str().unwrap();
+                    racker
+                        .run(&["bake", "--lock", lock, "small.toml"])
+                        .success()
+                })
+            })
+            .collect();
+        let bakes: Vec<Output> = bakes.into_iter().map(|it| it.join().unwrap()).collect();
+        let mut made: Vec<&str> = bakes.iter().flat_map(Output::made).collect();
+        made.sort_unstable();
+        assert_eq!(made, ["small/1", "small/2"]);
+        assert!(bakes.iter().all(|it| it.text() == bakes[0].text()));
+        kitchen.racker.verify();
+    }
+}
+
+#[test]
+fn what_is_damaged_is_told_and_pulled_again() {
+    let registry = Registry::start();
+    let (kitchen, _) = kitchen(|kitchen| {
+        bake(&kitchen.racker);
+        let layout = kitchen.path("layout");
+        let target = format!("oci:{}", layout.display());
+        kitchen.racker.run(&["save", "small", &target]).success();
+        registry.push(&target, "small:1", &[]);
+        let name = format!("{}/small:1", registry.host);
+        kitchen.racker.run(&["pull", &name]).success();
+        kitchen.racker.run(&["rmi", "small"]).success();
+    });
+    let racker = &kitchen.racker;
+    racker.run(&["store", "gc", "--older-than", "0"]).success();
+    racker.run(&["store", "verify"]).success();
+    let images = racker.run(&["images", "--json"]).success().json();
+    let object = blake3::hash(b"two\n").to_hex();
+    let object = racker
+        .store()
+        .join(format!("objects/{}/{}", &object[..2], &object[2..]));
+    fs::remove_file(&object).unwrap();
+
+    let found = racker.run(&["store", "verify", "--json"]).code(1).json();
+    let damages = found["damages"].as_array().unwrap();
+    let name = format!("{}/small:1", registry.host);
+    let told = damages.iter().any(|it| it["images"][0] == *name);
+    assert!(told, "{found:#}");
+    let repaired = racker
+        .run(&["store", "verify", "--repair", "--json"])
+        .code(1)
+        .json();
+    assert_eq!(
+        repaired["pulled"],
+        serde_json::json!([name]),
+        "{repaired:#}"
+    );
+    assert_eq!(repaired["lost"], serde_json::json!([]), "{repaired:#}");
+    racker.run(&["store", "verify"]).success();
+    assert_eq!(fs::read(&object).unwrap(), b"two\n");
+    assert_eq!(racker.run(&["images", "--json"]).success().json(), images);
+}
+
+#[test]
+fn the_store_is_measured_and_collected() {
+    let (kitchen, _) = kitchen(|kitchen| {
+        bake(&kitchen.racker);
+    });
+    let racker = &kitchen.racker;
+    let stats = racker.run(&["store", "stats", "--json"]).success().json();
+    assert_eq!(stats["images"][0]["logical"], 10);
+    assert_eq!(stats["images"][0]["own"], 10);
+    assert_eq!(stats["disk"]["objects"]["files"], 2);
+    let text = racker.run(&["store", "stats"]).success().into_text();
+    assert!(
+        text.contains("BIGGEST") && text.contains("OLDEST"),
+        "{text}"
+    );
+    racker.run(&["rmi", "small"]).success();
+    let dry = ["store", "gc", "--older-than", "0", "--dry-run", "--json"];
+    let said = racker.run(&dry).success().json();
+    let done = racker
+        .run(&["store", "gc", "--older-than", "0", "--json"])
+        .success()
+        .json();
+    assert_eq!(said["kinds"], done["kinds"]);
+    assert_eq!(done["kinds"]["objects"]["files"], 2);
+    assert_eq!(contents(racker.store()), Vec::<PathBuf>::new());
+    racker
+        .run(&["store", "gc", "--older-than", "never"])
+        .code(2);
+    racker.run(&["store", "reindex"]).success();
+    bake(racker);
+    racker.run(&["store", "gc"]).success();
+    assert_eq!(
+        racker.run(&["bake", "small.toml"]).success().cached().len(),
+        2
+    );
 }
