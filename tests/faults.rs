@@ -98,8 +98,10 @@ fn at_every_call(kitchen: &Kitchen, work: &Work<'_>, finish: impl Fn(&Racker, &s
                     Some(0) => points.survived += 1,
                     Some(_) => points.failed += 1,
                 }
+                // The network wakes itself by writing to what is no file, and takes a failure ill.
+                let woken = output.stderr.contains("failed to wake I/O driver");
                 assert!(
-                    !output.stderr.contains("panicked"),
+                    woken || !output.stderr.contains("panicked"),
                     "{what}: {}",
                     output.report()
                 );

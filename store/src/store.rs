@@ -266,10 +266,11 @@ fn create(root: &Path) -> Result<()> {
         let name = path.file_name().unwrap_or_default();
         let ours = |known: &&str| known.split('/').next().is_some_and(|first| name == first);
         !DIRECTORIES.iter().any(ours)
-            && name != "CACHEDIR.TAG"
             && name != "lock"
             && name != "lost+found"
-            && !name.to_string_lossy().starts_with("meta.toml")
+            && !["CACHEDIR.TAG", "meta.toml"]
+                .iter()
+                .any(|ours| name.to_string_lossy().starts_with(ours))
     });
     if let Some(foreign) = foreign {
         let reason = format!("the directory is not empty, it has {}", foreign.display());

@@ -425,3 +425,15 @@ fn foreign_directories_are_left_alone() {
     ));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn a_store_that_was_half_made_is_completed() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("objects/00")).unwrap();
+    for left in ["CACHEDIR.TAG.77", "meta.toml.77"] {
+        fs::write(directory.path().join(left), "format").unwrap();
+    }
+    let store = Store::open(directory.path(), Access::ReadWrite).unwrap();
+    store.put_bytes(b"x").unwrap();
+    assert_eq!(store.verify().unwrap(), []);
+}
