@@ -1,6 +1,6 @@
 //! How those that put things in and the collector get along without waiting for each other.
 //!
-//! - Whoever puts something in has a *lease* first: the file `stage/lease-...`, locked as long as the
+//! - Whoever puts something in has a *lease* first: the file `locks/lease-...`, locked as long as the
 //!   store is open. Nothing that is as young as the oldest lease is collected.
 //! - What is found where it was to be put is *freshened*: made as young as the lease. So it does not
 //!   matter whether a thing was there before or is new.
@@ -35,7 +35,7 @@ pub(crate) fn modified(stat: &Stat) -> Moment {
 }
 
 /// How the names of leases begin.
-pub(crate) const LEASE: &str = "lease-";
+const LEASE: &str = "lease-";
 
 /// The right to have young things left alone.
 #[derive(Debug)]
@@ -65,12 +65,12 @@ impl Store {
         loop {
             let name = self.stage_name();
             let name = name.file_name().unwrap_or_default().to_string_lossy();
-            let path = self.root().join(format!("stage/{LEASE}{name}"));
+            let path = self.root().join(format!("locks/{LEASE}{name}"));
             let lock = File::create_new(&path).at("create", &path)?;
             retry(|| flock(&lock, FlockOperation::LockExclusive)).at("lock", &path)?;
             // Only now: a collector that saw it without a lock looked before this moment.
             match touch(&path) {
-                // A sweeper saw it without a lock too.
+                // A collector took it away for one that nobody has any more.
                 Err(Errno::NOENT) => continue,
                 result => result.at("change the time of", &path)?,
             }
@@ -134,7 +134,7 @@ impl Store {
     /// Since when the oldest lease is held; none where there is none.
     pub(crate) fn oldest_lease(&self) -> Result<Option<Moment>> {
         let mut oldest = None;
-        for path in list(&self.root().join("stage"))? {
+        for path in list(&self.locks())? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let Some(file) = name
                 .starts_with(LEASE)
@@ -144,6 +144,8 @@ impl Store {
                 continue;
             };
             if retry(|| flock(&file, FlockOperation::NonBlockingLockShared)).is_ok() {
+                // Whoever had it was killed.
+                let _ = fs::remove_file(&path);
                 continue;
             }
             let since = changed(&rustix::fs::fstat(&file).at("read", &path)?);

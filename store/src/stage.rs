@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::error::{At as _, Result};
-use crate::lease::LEASE;
 use crate::store::{Store, list, retry};
 
 /// A locked directory on the store's file system, removed when dropped.
@@ -86,10 +85,8 @@ impl Store {
             let old = old
                 .and_then(|time| time.elapsed().ok())
                 .is_some_and(|age| age.as_secs() >= 3600);
-            let name = path.file_name().unwrap_or_default();
-            let lease = name.as_encoded_bytes().starts_with(LEASE.as_bytes());
             let directory = file.metadata().is_ok_and(|metadata| metadata.is_dir());
-            if !directory && !lease && !old {
+            if !directory && !old {
                 continue;
             }
             let trash = self
