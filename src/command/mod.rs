@@ -49,6 +49,7 @@ mod sbom;
 mod start;
 mod stats;
 mod stop;
+mod store;
 mod tag;
 mod top;
 mod version;
@@ -200,6 +201,8 @@ enum Verb {
     Sbom(sbom::Args),
     /// State how an image was made, from what
     Provenance(provenance::Args),
+    /// Collect, verify, repair and measure the store
+    Store(store::Args),
     /// Say what this machine has and lacks
     Doctor(doctor::Args),
     /// Show the version
@@ -311,6 +314,7 @@ pub fn main() -> u8 {
         Verb::Diff(args) => diff::run(context, args),
         Verb::Sbom(args) => sbom::run(context, args),
         Verb::Provenance(args) => provenance::run(context, args),
+        Verb::Store(args) => store::run(context, &args),
         Verb::Doctor(args) => doctor::run(context, args),
         Verb::Version(args) => version::run(context, args),
         Verb::AutopkgtestExecute(args) => autopkgtest::execute::run(context, args),

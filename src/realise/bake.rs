@@ -128,6 +128,13 @@ impl<'a> Work<'a> {
     ) -> Result<Self, Error> {
         let platform = Platform::host().to_string();
         let base = base::find(shop, &plan.base, &platform, lock, options.locked)?;
+        if !shop.store.hold(base.tree)? {
+            let tree = racker_store::Error::Missing {
+                what: "tree",
+                name: base.tree.to_string(),
+            };
+            return Err(tree.into());
+        }
         if lock.epoch.is_none() {
             lock.epoch = base.created;
         }

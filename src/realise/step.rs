@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
 use racker_store::{LogWriter, Realisation, Tree, TreeId};
@@ -190,9 +191,12 @@ impl Step<'_> {
         }
         let store = self.shop.store;
         let all = store.realisations(document.key())?;
-        Ok(all
-            .into_iter()
-            .find(|realisation| store.has_tree(realisation.tree)))
+        for realisation in all {
+            if store.use_again(&realisation)? {
+                return Ok(Some(realisation));
+            }
+        }
+        Ok(None)
     }
 
     fn tell<'s>(&'s self, event: impl FnOnce(&'s str, usize, usize, &'s str) -> Event<'s>) {
@@ -204,13 +208,18 @@ impl Step<'_> {
     fn take_turn(&self, document: &KeyDocument) -> Result<File, Error> {
         let path = self.shop.store.locks().join(document.key().to_string());
         let open = || -> std::io::Result<File> {
-            let file = File::options()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)?;
-            rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
-            Ok(file)
+            loop {
+                let file = File::options()
+                    .write(true)
+                    .create(true)
+                    .truncate(false)
+                    .open(&path)?;
+                rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+                // The collector may have taken it away before it was locked.
+                if file.metadata()?.nlink() > 0 {
+                    return Ok(file);
+                }
+            }
         };
         open().map_err(Error::io(format!("lock {}", path.display())))
     }

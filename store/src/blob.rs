@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{At as _, Error, Result};
 use crate::id::Digest;
-use crate::store::{Store, place};
+use crate::store::{Access, Store, place};
 
 /// Takes the bytes of a blob; nothing is visible before [`BlobWriter::finish`].
 #[derive(Debug)]
@@ -21,10 +21,14 @@ pub struct BlobWriter {
 }
 
 impl Store {
-    /// Where the blob lies, if it is there.
+    /// Where the blob lies, if it is there. It stays there at least as long as this store is open.
     pub fn blob(&self, digest: &Digest) -> Option<PathBuf> {
         let path = self.blob_path(digest);
-        path.exists().then_some(path)
+        let there = match self.access() {
+            Access::ReadWrite => self.freshen(&path).unwrap_or_else(|_| path.exists()),
+            Access::ReadOnly => path.exists(),
+        };
+        there.then_some(path)
     }
 
     fn blob_path(&self, digest: &Digest) -> PathBuf {
@@ -37,7 +41,7 @@ impl Store {
 
     /// Starts a new blob.
     pub fn blob_writer(&self) -> Result<BlobWriter> {
-        self.writable()?;
+        self.lease()?;
         let stage = self.stage_name();
         let file = File::options()
             .read(true)

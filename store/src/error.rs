@@ -152,7 +152,7 @@ impl Error {
             }
             Self::ReadOnly { .. } => vec!["the store's directory must be writable for this".into()],
             Self::Damaged { .. } => {
-                vec!["bake or pull again; racker verify lists everything that is damaged".into()]
+                vec!["bake or pull again; racker store verify lists everything that is damaged, --repair puts it right".into()]
             }
             Self::Index(_) => {
                 vec!["index.db may be deleted, it is made again from the files".into()]

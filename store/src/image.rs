@@ -119,7 +119,7 @@ impl Store {
         }
     }
 
-    fn image_path(&self, name: &str) -> Result<PathBuf> {
+    pub(crate) fn image_path(&self, name: &str) -> Result<PathBuf> {
         let mut file = String::with_capacity(name.len() + 8);
         for byte in name.bytes() {
             match byte {

@@ -3,11 +3,12 @@
 //! A cache and nothing more. It is opened when first needed, made again when it does not count as
 //! many realisations as there are files, and a failure to write it is no failure of the store.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::error::Result;
+use crate::error::{At as _, Result};
 use crate::id::{StepKey, TreeId};
 use crate::image::Image;
 use crate::realisation::Realisation;
@@ -151,6 +152,73 @@ impl Store {
 
     pub(crate) fn unindex_image(&self, name: &str) {
         self.with_index(|index| index.execute("DELETE FROM images WHERE name = ?", [name]));
+    }
+
+    /// Whether the index says what the files say. One that is not there says nothing wrong, nor does one
+    /// that cannot be read because nothing may be written beside it.
+    pub(crate) fn index_is_true(&self) -> bool {
+        let path = self.root().join("index.db");
+        if !path.exists() || self.access() == Access::ReadOnly {
+            return true;
+        }
+        let rows = || -> Result<bool> {
+            let connection = connect(&path)?;
+            let version: i64 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if version != VERSION {
+                return Ok(true);
+            }
+            let sound: String =
+                connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+            let mut query = connection.prepare("SELECT key, tree FROM realisations")?;
+            let pair = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let rows: rusqlite::Result<HashSet<(String, String)>> =
+                query.query_map([], pair)?.collect();
+            let files = self.realisation_paths()?;
+            let files: HashSet<(String, String)> = files
+                .iter()
+                .filter_map(|path| {
+                    let name = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+                    let tree = name(path)?.strip_suffix(".json")?.to_owned();
+                    Some((name(path.parent()?)?, tree))
+                })
+                .collect();
+            let rows = rows?;
+            // With another number of rows it is made again when it is opened, as after a crash.
+            Ok(sound == "ok" && (rows.len() != files.len() || rows == files))
+        };
+        rows().unwrap_or(false)
+    }
+
+    /// Throws the index away and makes it again.
+    pub(crate) fn remake_index(&self) -> Result<()> {
+        *self
+            .index
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        for name in ["index.db", "index.db-wal", "index.db-shm"] {
+            let path = self.root().join(name);
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                result => result.at("remove", &path)?,
+            }
+        }
+        self.reindex()
+    }
+
+    /// Forgets realisations whose files are gone.
+    pub(crate) fn unindex_realisations(&self, gone: &[(StepKey, TreeId)]) {
+        if gone.is_empty() || !self.root().join("index.db").exists() {
+            return;
+        }
+        self.with_index(|index| {
+            let transaction = index.unchecked_transaction()?;
+            for (key, tree) in gone {
+                let row = params![key.to_string(), tree.to_string()];
+                transaction.execute("DELETE FROM realisations WHERE key = ? AND tree = ?", row)?;
+            }
+            transaction.commit()
+        });
     }
 
     /// Realisations of one place of a recipe, the newest first; none without an index.

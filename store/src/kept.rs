@@ -19,10 +19,9 @@ impl Store {
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let path = self.metadata_path(digest);
-        if present(&path) {
+        if self.freshen(&path)? {
             return Ok(());
         }
-        self.writable()?;
         let stage = self.stage_name();
         let written = || -> io::Result<()> {
             let file = File::options().write(true).create_new(true).open(&stage)?;

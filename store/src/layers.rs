@@ -14,7 +14,7 @@ impl Store {
         let text = layer.encode();
         let id = LayerId::from_bytes(*blake3::hash(&text).as_bytes());
         let path = self.layer_path(id);
-        if !present(&path) {
+        if !self.freshen(&path)? {
             self.write_file(&path, &pack(&text, &path)?)?;
         }
         Ok(id)
@@ -33,7 +33,7 @@ impl Store {
         present(&self.layer_path(id))
     }
 
-    fn layer_path(&self, id: LayerId) -> PathBuf {
+    pub(crate) fn layer_path(&self, id: LayerId) -> PathBuf {
         self.root().join("layers").join(format!("{id}.layer"))
     }
 }

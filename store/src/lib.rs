@@ -24,6 +24,7 @@
 //! - Objects hold bytes alone. Owners, modes, times, attributes and hard links live in a [`Tree`].
 //! - No path that comes from an archive or a tree is resolved on the host.
 //! - The files are the truth. Whatever `index.db` says can be found again by [`Store::reindex`].
+//! - Whoever puts something in keeps the collector from taking it away (lease, gc).
 //! - A crash at any point leaves a valid store and at most garbage in `stage/`.
 //!
 //! `FORMAT.md` beside this crate is the reference of everything on disk.
@@ -38,6 +39,7 @@ mod entry;
 mod erofs;
 mod error;
 mod export_tar;
+mod gc;
 mod hex;
 mod id;
 mod ids;
@@ -48,6 +50,7 @@ mod index;
 mod kept;
 mod layer;
 mod layers;
+mod lease;
 mod log;
 mod lookup;
 mod manifest;
@@ -61,6 +64,7 @@ mod realisation;
 mod scan;
 mod split;
 mod stage;
+mod stats;
 mod store;
 mod tree;
 mod trees;
@@ -72,6 +76,7 @@ pub use capture::CaptureOptions;
 pub use changeset::Changeset;
 pub use diff::diff;
 pub use error::{Error, Result};
+pub use gc::{Collected, Policy, Sum};
 pub use id::{Digest, LayerId, ObjectId, ParseIdError, StepKey, TreeId};
 pub use image::{Image, ImageLayer};
 pub use import_dir::ImportOptions;
@@ -84,8 +89,9 @@ pub use partial::Partial;
 pub use realisation::Realisation;
 pub use split::TarReader;
 pub use stage::StageDir;
+pub use stats::{ImageStats, Stats};
 pub use store::{Access, Store};
 pub use tree::{
     Content, Directory, Inode, InodeId, Metadata, Node, NodeRef, PathBytes, Time, Tree, Xattrs,
 };
-pub use verify::Damage;
+pub use verify::{Damage, Repaired};

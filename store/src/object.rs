@@ -49,7 +49,7 @@ impl Store {
     /// Keeps these bytes.
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<ObjectId> {
         let id = ObjectId::of(bytes);
-        if !self.has_whole(id, bytes.len() as u64) {
+        if !self.freshen_whole(id, bytes.len() as u64)? {
             let mut new = self.new_object()?;
             new.append(bytes)?;
             new.link(id, bytes.len() as u64)?;
@@ -79,6 +79,15 @@ impl Store {
         rustix::fs::stat(self.object_path(id)).is_ok_and(|stat| stat.st_size as u64 == size)
     }
 
+    /// Whether the object is there with all its bytes, and if so makes it as young as the lease.
+    pub(crate) fn freshen_whole(&self, id: ObjectId, size: u64) -> Result<bool> {
+        let path = self.object_path(id);
+        match rustix::fs::stat(&path) {
+            Ok(stat) if stat.st_size as u64 == size => self.freshen_file(&path, &stat),
+            _ => Ok(false),
+        }
+    }
+
     pub(crate) fn object_path(&self, id: ObjectId) -> PathBuf {
         let mut path = self.objects();
         path.push(object_name(id));
@@ -86,7 +95,7 @@ impl Store {
     }
 
     pub(crate) fn new_object(&self) -> Result<NewObject<'_>> {
-        self.writable()?;
+        self.lease()?;
         let objects = self.objects();
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let (file, stage) = match rustix::fs::open(&objects, flags, MODE) {
@@ -133,10 +142,11 @@ impl Store {
         size: u64,
         link: impl Fn(&Path) -> rustix::io::Result<()>,
     ) -> Result<()> {
+        self.lease()?;
         let path = self.object_path(id);
         match link(&path) {
             Ok(()) => Ok(()),
-            Err(Errno::EXIST) if self.has_whole(id, size) => Ok(()),
+            Err(Errno::EXIST) if self.freshen_whole(id, size)? => Ok(()),
             Err(Errno::EXIST | Errno::NOENT) => {
                 let stage = self.stage_name();
                 link(&stage).at("create", &stage)?;

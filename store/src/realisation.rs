@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::id::{LayerId, StepKey, TreeId};
 use crate::image::json;
-use crate::store::{Store, list, present, read_optional};
+use crate::lease::{modified, touch};
+use crate::store::{Access, Store, list, read_optional};
 
 /// One time that a step was carried out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,10 +60,8 @@ impl Store {
         if let Some(layer) = realisation.layer {
             self.put_base(realisation.tree, realisation.parent, layer)?;
         }
-        let path = self
-            .key_path(realisation.key)
-            .join(format!("{}.json", realisation.tree));
-        if present(&path) {
+        let path = self.realisation_path(realisation);
+        if self.freshen(&path)? {
             return Ok(());
         }
         self.write_durable(
@@ -97,14 +96,46 @@ impl Store {
     /// Everything on record, read from the files.
     pub(crate) fn all_realisations(&self) -> Result<Vec<Realisation>> {
         let mut found = Vec::new();
+        for path in self.realisation_paths()? {
+            found.extend(read(path)?);
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn realisation_paths(&self) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
         for shard in list(&self.root().join("realisations"))? {
             for key in list(&shard)? {
-                for path in list(&key)? {
-                    found.extend(read(path)?);
-                }
+                found.extend(list(&key)?);
             }
         }
         Ok(found)
+    }
+
+    /// Keeps what a step led to from being collected as long as this store is open, and notes, at
+    /// most twice a day, that it was of use. Says whether it is there.
+    pub fn use_again(&self, realisation: &Realisation) -> Result<bool> {
+        const SELDOM: u64 = 12 * 3600;
+        if !self.hold(realisation.tree)? {
+            return Ok(false);
+        }
+        let path = self.realisation_path(realisation);
+        let Ok(stat) = rustix::fs::stat(&path) else {
+            return Ok(false);
+        };
+        let used = std::time::Duration::from_secs(modified(&stat).0.try_into().unwrap_or(0));
+        let age = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        if self.access() == Access::ReadWrite && age.saturating_sub(used).as_secs() > SELDOM {
+            // It is only for the collector, and a store may be full.
+            let _ = touch(&path);
+        }
+        Ok(true)
+    }
+
+    /// Where the record of a realisation is.
+    pub(crate) fn realisation_path(&self, realisation: &Realisation) -> PathBuf {
+        let file = format!("{}.json", realisation.tree);
+        self.key_path(realisation.key).join(file)
     }
 
     fn key_path(&self, key: StepKey) -> PathBuf {
@@ -113,7 +144,7 @@ impl Store {
     }
 }
 
-fn read(path: PathBuf) -> Result<Option<Realisation>> {
+pub(crate) fn read(path: PathBuf) -> Result<Option<Realisation>> {
     let Some(bytes) = read_optional(&path)?.filter(|bytes| !bytes.is_empty()) else {
         return Ok(None);
     };

@@ -21,7 +21,7 @@ use crate::changeset::Changeset;
 use crate::error::{At as _, Error, Result};
 use crate::id::{Digest, ObjectId};
 use crate::object::object_name;
-use crate::store::{Store, place, read_optional};
+use crate::store::{Access, Store, place, read_optional};
 
 const MAGIC: &[u8; 16] = b"racker-split 1\n\0";
 const TRAILER: usize = 48;
@@ -137,7 +137,7 @@ impl Trailer {
 
 impl Store {
     pub(crate) fn new_split(&self) -> Result<SplitWriter> {
-        self.writable()?;
+        self.lease()?;
         let stage = self.stage_name();
         let open = || {
             let file = BufWriter::with_capacity(
@@ -160,8 +160,16 @@ impl Store {
             .join(format!("sha256-{}.split", diff_id.hex()))
     }
 
-    /// What an archive said that was taken in before.
+    /// What an archive said that was taken in before. Its objects stay as long as this store is open.
     pub fn imported(&self, diff_id: &Digest) -> Result<Option<Changeset>> {
+        if self.access() == Access::ReadWrite && !self.freshen(&self.split_path(diff_id))? {
+            return Ok(None);
+        }
+        self.changeset(diff_id)
+    }
+
+    /// What an archive said that is there.
+    pub(crate) fn changeset(&self, diff_id: &Digest) -> Result<Option<Changeset>> {
         let Some(bytes) = read_optional(&self.split_path(diff_id))? else {
             return Ok(None);
         };

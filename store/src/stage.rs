@@ -86,7 +86,8 @@ impl Store {
             let old = old
                 .and_then(|time| time.elapsed().ok())
                 .is_some_and(|age| age.as_secs() >= 3600);
-            if !file.metadata().is_ok_and(|metadata| metadata.is_dir()) && !old {
+            let directory = file.metadata().is_ok_and(|metadata| metadata.is_dir());
+            if !directory && !old {
                 continue;
             }
             let trash = self
@@ -97,19 +98,7 @@ impl Store {
                 swept += 1;
             }
         }
-        for path in list(&self.root().join("trash"))? {
-            let gone = if path.is_dir() {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
-            // Another process may be sweeping as well.
-            if let Err(error) = gone
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                return Err(error).at("remove", &path);
-            }
-        }
+        self.empty_trash()?;
         Ok(swept)
     }
 }

@@ -3,6 +3,7 @@
 //! A store that is open for writing holds a shared lock on `lock`; whoever must be alone takes it
 //! exclusively. A store that is open for reading takes none, so it may lie on a read-only mount.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -14,7 +15,9 @@ use rustix::fs::{FlockOperation, flock, syncfs};
 use rustix::io::Errno;
 
 use crate::error::{At as _, Error, Result};
+use crate::id::TreeId;
 use crate::index::Index;
+use crate::lease::Lease;
 use crate::meta;
 
 /// What the caller wants to do with a store.
@@ -34,6 +37,10 @@ pub struct Store {
     directory: File,
     _lock: Option<File>,
     pub(crate) index: Mutex<Option<Index>>,
+    /// What keeps the collector away from what we put in.
+    pub(crate) lease: Mutex<Option<Lease>>,
+    /// Trees that we build upon.
+    pub(crate) held: Mutex<HashMap<TreeId, File>>,
 }
 
 const DIRECTORIES: &[&str] = &[
@@ -100,6 +107,8 @@ impl Store {
             directory,
             _lock: lock,
             index: Mutex::new(None),
+            lease: Mutex::new(None),
+            held: Mutex::default(),
         })
     }
 
@@ -171,12 +180,19 @@ impl Store {
 
     /// Writes a whole file: complete under a temporary name, then moved into place.
     pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.lease()?;
         self.write(path, bytes, false)
     }
 
     /// [`Store::write_file`] for what refers to other files, which were synced before: durable.
     pub(crate) fn write_durable(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.lease()?;
         self.write(path, bytes, true)
+    }
+
+    /// [`Store::write_file`] for what is kept as long as something else is.
+    pub(crate) fn write_beside(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.write(path, bytes, false)
     }
 
     fn write(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<()> {

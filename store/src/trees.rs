@@ -52,7 +52,9 @@ impl Store {
     }
 
     fn put_encoded(&self, id: TreeId, tree: &Tree, text: &[u8]) -> Result<()> {
-        if self.has_tree(id) {
+        if self.freshen(&self.tree_path(id, "tree"))?
+            && self.freshen(&self.tree_path(id, "erofs"))?
+        {
             return Ok(());
         }
         let path = self.tree_path(id, "tree");
@@ -82,7 +84,7 @@ impl Store {
             return Ok(path);
         }
         let image = erofs::image(&self.tree(id)?)?;
-        self.write_file(&path, &image)?;
+        self.write_beside(&path, &image)?;
         Ok(path)
     }
 
@@ -95,7 +97,7 @@ impl Store {
         }
         let is = find(&self.tree(id)?);
         if self.access() == Access::ReadWrite {
-            self.write_file(&path, if is { b"yes\n" } else { b"no\n" })?;
+            self.write_beside(&path, if is { b"yes\n" } else { b"no\n" })?;
         }
         Ok(is)
     }
@@ -103,7 +105,7 @@ impl Store {
     /// Notes how a tree came out of its parent, unless that is known.
     pub fn put_base(&self, tree: TreeId, parent: Option<TreeId>, layer: LayerId) -> Result<()> {
         let path = self.tree_path(tree, "base");
-        if present(&path) || parent == Some(tree) {
+        if parent == Some(tree) || self.freshen(&path)? {
             return Ok(());
         }
         let parent = parent.map_or("-".into(), |parent| parent.to_string());

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use racker_store::{
-    CaptureOptions, Content, ImportOptions, Inode, Metadata, Store, Time, Tree, diff,
+    Access, CaptureOptions, Content, ImportOptions, Inode, Metadata, Policy, Store, Time, Tree,
+    diff,
 };
 use support::{file, paths, store};
 
@@ -291,4 +292,80 @@ fn privileged_an_overlay_is_captured() {
         inode.min(object.metadata().unwrap().ino())
     );
     assert!(store.verify().unwrap().is_empty());
+}
+
+#[test]
+fn a_full_disk_can_be_collected() {
+    if !privileged() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("disk");
+    fs::File::create(&image).unwrap().set_len(32 << 20).unwrap();
+    let made = Command::new("mkfs.ext4")
+        .args(["-q", "-m", "0"])
+        .arg(&image)
+        .status();
+    assert!(made.unwrap().success());
+    let disk = directory.path().join("mounted");
+    let _mount = Mount::new("ext4", &image, "loop", &disk);
+    let root = disk.join("store");
+    let open = || Store::open(&root, Access::ReadWrite).unwrap();
+    let put = |name: &str, byte: u8, files: u8| {
+        let store = open();
+        let mut tree = Tree::default();
+        for number in 0..files {
+            let body = [byte, number].repeat(50_000);
+            store.put_bytes(&body).unwrap();
+            tree.insert(format!("f{number}").as_bytes(), file(&body))
+                .unwrap();
+        }
+        let tree = store.put_tree(&tree).unwrap();
+        store
+            .put_image(&racker_store::Image {
+                name: name.into(),
+                tree,
+                config: serde_json::json!({}),
+                digest: None,
+                source: None,
+                recipe: None,
+                created: 5,
+                layers: Vec::new(),
+            })
+            .unwrap();
+    };
+    put("kept", 1, 40);
+    put("gone", 2, 40);
+    open().remove_image("gone").unwrap();
+    // To the last block.
+    for size in [1 << 20, 4096, 1] {
+        let mut number = 0;
+        loop {
+            let path = disk.join(format!("fill-{size}-{number}"));
+            if fs::write(path, vec![1; size]).is_err() {
+                break;
+            }
+            number += 1;
+        }
+    }
+    let free = || rustix::fs::statvfs(&disk).unwrap().f_bavail;
+    assert_eq!(free(), 0);
+    open().put_bytes(&[3; 5000]).unwrap_err();
+    let policy = Policy {
+        older_than: std::time::Duration::ZERO,
+        ..Policy::default()
+    };
+    let collected = open().collect(&policy, false).unwrap();
+    let freed = collected.total().bytes;
+    assert!(freed >= 40 * 100_000, "{collected:?}");
+    let block = rustix::fs::statvfs(&disk).unwrap().f_frsize;
+    // Directories and the journal take what they take.
+    assert!(
+        free() * block >= freed - (64 << 10),
+        "{} of {freed}",
+        free() * block
+    );
+    assert!(open().verify().unwrap().is_empty());
+    put("new", 3, 30);
+    assert!(open().verify().unwrap().is_empty());
 }

@@ -354,7 +354,9 @@ fn blobs_are_kept_by_digest() {
     let digest = writer.finish(None).unwrap();
     assert_eq!(fs::read(store.blob(&digest).unwrap()).unwrap(), b"x");
     assert!(store.blob(&wrong).is_none());
-    assert_eq!(fs::read_dir(store.root().join("stage")).unwrap().count(), 0);
+    let stage = store.root().join("stage");
+    drop(store);
+    assert_eq!(fs::read_dir(stage).unwrap().count(), 0);
 }
 
 #[test]
@@ -387,6 +389,7 @@ fn damage_is_found() {
     for name in &files {
         let path = store.root().join(name);
         let whole = fs::read(&path).unwrap();
+        let mode = path.metadata().unwrap().permissions();
         let mut flipped = whole.clone();
         flipped[whole.len() / 2] ^= 0x40;
         for bytes in [&whole[..whole.len() - 1], &flipped[..]] {
@@ -395,13 +398,16 @@ fn damage_is_found() {
             assert!(!store.verify().unwrap().is_empty(), "{name}");
         }
         fs::remove_file(&path).unwrap();
-        // Nothing refers to a layer or an archive by itself.
+        // Nothing refers to a tree, a layer or an archive by itself.
+        let alone =
+            name.starts_with("layers") || name.starts_with("trees/") && name.ends_with("tree");
         assert_eq!(
             store.verify().unwrap().is_empty(),
-            name.starts_with("layers"),
+            alone,
             "{name} is missing"
         );
         fs::write(&path, &whole).unwrap();
+        fs::set_permissions(&path, mode).unwrap();
         assert!(store.verify().unwrap().is_empty(), "{name} is whole again");
     }
 }
@@ -419,4 +425,16 @@ fn foreign_directories_are_left_alone() {
         Err(Error::Format { .. })
     ));
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_store_that_was_half_made_is_completed() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir_all(directory.path().join("objects/00")).unwrap();
+    for left in ["CACHEDIR.TAG.77", "meta.toml.77"] {
+        fs::write(directory.path().join(left), "format").unwrap();
+    }
+    let store = Store::open(directory.path(), Access::ReadWrite).unwrap();
+    store.put_bytes(b"x").unwrap();
+    assert_eq!(store.verify().unwrap(), []);
 }

@@ -388,10 +388,7 @@ fn damage_and_limits() {
         Err(Error::Limit { .. })
     ));
     assert!(store.verify().unwrap().is_empty());
-    assert_eq!(
-        std::fs::read_dir(store.root().join("stage"))
-            .unwrap()
-            .count(),
-        0
-    );
+    let stage = store.root().join("stage");
+    drop(store);
+    assert_eq!(std::fs::read_dir(stage).unwrap().count(), 0);
 }

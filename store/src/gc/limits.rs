@@ -1,0 +1,32 @@
+//! How many bytes may be kept.
+
+use walkdir::WalkDir;
+
+use super::Policy;
+use crate::error::{At as _, Result};
+use crate::store::Store;
+
+/// The tighter of the two limits of a policy; none where nothing is limited.
+pub(super) fn limit(store: &Store, policy: &Policy) -> Result<Option<u64>> {
+    let by_free = match policy.min_free {
+        None => None,
+        Some(wanted) => {
+            let stat = rustix::fs::statvfs(store.root()).at("measure", store.root())?;
+            let free = stat.f_bavail * stat.f_frsize;
+            (free < wanted).then(|| occupied(store).saturating_sub(wanted - free))
+        }
+    };
+    Ok([policy.max_size, by_free].into_iter().flatten().min())
+}
+
+/// Bytes on the disk of all that a collection may take away.
+fn occupied(store: &Store) -> u64 {
+    ["objects", "trees", "layers", "blobs"]
+        .iter()
+        .flat_map(|name| WalkDir::new(store.root().join(name)))
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(std::fs::Metadata::is_file)
+        .map(|it| std::os::unix::fs::MetadataExt::blocks(&it) * 512)
+        .sum()
+}

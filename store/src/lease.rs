@@ -1,0 +1,169 @@
+//! How those that put things in and the collector get along without waiting for each other.
+//!
+//! - Whoever puts something in has a *lease* first: the file `locks/lease-...`, locked as long as the
+//!   store is open. Nothing that is as young as the oldest lease is collected.
+//! - What is found where it was to be put is *freshened*: made as young as the lease. So it does not
+//!   matter whether a thing was there before or is new.
+//! - A tree that is built upon, and stays as it is, is *held*: its manifest is locked. Nothing is
+//!   written for that.
+//!
+//! Young means by the time of the last change of the inode, which nobody can set: the time of the
+//! last change of the bytes comes with files that are moved in.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FlockOperation, Stat, Timespec, Timestamps, UTIME_NOW, flock};
+use rustix::io::Errno;
+
+use crate::error::{At as _, Result};
+use crate::id::TreeId;
+use crate::store::{Access, Store, list, retry};
+
+/// A moment by the clock of the file system: seconds and nanoseconds since 1970.
+pub(crate) type Moment = (i64, i64);
+
+/// When the inode was changed last.
+pub(crate) fn changed(stat: &Stat) -> Moment {
+    (stat.st_ctime, stat.st_ctime_nsec as i64)
+}
+
+/// When the bytes were changed last.
+pub(crate) fn modified(stat: &Stat) -> Moment {
+    (stat.st_mtime, stat.st_mtime_nsec as i64)
+}
+
+/// How the names of leases begin.
+const LEASE: &str = "lease-";
+
+/// The right to have young things left alone.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    path: PathBuf,
+    _lock: File,
+    since: Moment,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Store {
+    /// Has a lease from now on; since when.
+    pub(crate) fn lease(&self) -> Result<Moment> {
+        self.writable()?;
+        let mut lease = self
+            .lease
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(lease) = &*lease {
+            return Ok(lease.since);
+        }
+        loop {
+            let name = self.stage_name();
+            let name = name.file_name().unwrap_or_default().to_string_lossy();
+            let path = self.root().join(format!("locks/{LEASE}{name}"));
+            let lock = File::create_new(&path).at("create", &path)?;
+            retry(|| flock(&lock, FlockOperation::LockExclusive)).at("lock", &path)?;
+            // Only now: a collector that saw it without a lock looked before this moment.
+            match touch(&path) {
+                // A collector took it away for one that nobody has any more.
+                Err(Errno::NOENT) => continue,
+                result => result.at("change the time of", &path)?,
+            }
+            let since = changed(&rustix::fs::fstat(&lock).at("read", &path)?);
+            *lease = Some(Lease {
+                path,
+                _lock: lock,
+                since,
+            });
+            return Ok(since);
+        }
+    }
+
+    /// Whether a file is there and not empty, and if so makes it as young as the lease.
+    pub(crate) fn freshen(&self, path: &Path) -> Result<bool> {
+        match rustix::fs::stat(path) {
+            Ok(stat) if stat.st_size > 0 => self.freshen_file(path, &stat),
+            Ok(_) | Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error).at("read", path),
+        }
+    }
+
+    /// [`Store::freshen`] of a file that was looked at already.
+    pub(crate) fn freshen_file(&self, path: &Path, stat: &Stat) -> Result<bool> {
+        if changed(stat) >= self.lease()? {
+            return Ok(true);
+        }
+        match touch(path) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error).at("change the time of", path),
+        }
+    }
+
+    /// Keeps a tree from being collected as long as this store is open; says whether it is there.
+    pub fn hold(&self, id: TreeId) -> Result<bool> {
+        if self.access() == Access::ReadWrite {
+            let path = self.tree_path(id, "tree");
+            let file = match File::open(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+                result => result.at("open", &path)?,
+            };
+            retry(|| flock(&file, FlockOperation::LockShared)).at("lock", &path)?;
+            // A collector may have taken it away before it was locked.
+            let here = fs::metadata(&path).is_ok_and(|now| {
+                let then = file.metadata();
+                then.is_ok_and(|then| (now.dev(), now.ino()) == (then.dev(), then.ino()))
+            });
+            if !here {
+                return Ok(false);
+            }
+            let mut held = self
+                .held
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            held.entry(id).or_insert(file);
+        }
+        Ok(self.has_tree(id))
+    }
+
+    /// Since when the oldest lease is held; none where there is none.
+    pub(crate) fn oldest_lease(&self) -> Result<Option<Moment>> {
+        let mut oldest = None;
+        for path in list(&self.locks())? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let Some(file) = name
+                .starts_with(LEASE)
+                .then(|| File::open(&path).ok())
+                .flatten()
+            else {
+                continue;
+            };
+            if retry(|| flock(&file, FlockOperation::NonBlockingLockShared)).is_ok() {
+                // Whoever had it was killed.
+                let _ = fs::remove_file(&path);
+                continue;
+            }
+            let since = changed(&rustix::fs::fstat(&file).at("read", &path)?);
+            oldest = Some(oldest.map_or(since, |oldest: Moment| oldest.min(since)));
+        }
+        Ok(oldest)
+    }
+}
+
+/// Says that a file was changed now.
+pub(crate) fn touch(path: &Path) -> rustix::io::Result<()> {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)
+}

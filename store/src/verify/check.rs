@@ -1,0 +1,379 @@
+//! Every file of a store, one by one.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use crate::erofs;
+use crate::error::{Error, Result};
+use crate::id::{Digest, LayerId, ObjectId, TreeId};
+use crate::layer::Change;
+use crate::realisation;
+use crate::store::{Store, list};
+use crate::tree::{Content, Inode};
+
+/// What is wrong with one file.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub(super) kind: Kind,
+    pub(super) reason: String,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The bytes of an object are wrong.
+    Object(ObjectId),
+    /// An object's owner or mode is wrong.
+    Access,
+    /// A tree's manifest is wrong, or objects are missing.
+    Tree(TreeId),
+    /// A tree's EROFS image is wrong or missing.
+    Erofs(TreeId),
+    /// What is noted beside a tree.
+    Beside,
+    Layer(LayerId),
+    Archive(Digest),
+    Blob,
+    Image,
+    Realisation,
+    Index,
+}
+
+/// What was found, by file.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) files: BTreeMap<PathBuf, Vec<Finding>>,
+    /// Objects that are wrong or missing, by the trees that need them.
+    pub(super) lacking: HashMap<TreeId, HashSet<ObjectId>>,
+}
+
+/// Sizes of the objects that are whole.
+type Objects = HashMap<ObjectId, u64>;
+
+pub(super) fn check(store: &Store) -> Result<Findings> {
+    let findings = Mutex::new(Findings::default());
+    let check = Check {
+        store,
+        objects: objects(store, &findings)?,
+        findings,
+    };
+    list(&store.root().join("trees"))?
+        .par_iter()
+        .for_each(|path| check.tree_file(path));
+    list(&store.root().join("layers"))?
+        .par_iter()
+        .for_each(|path| check.layer_file(path));
+    for shard in list(&store.root().join("blobs/sha256"))? {
+        list(&shard)?.par_iter().for_each(|path| {
+            check.note(path, Kind::Blob, blob(path));
+        });
+    }
+    for path in list(&store.root().join("roots/images"))? {
+        check.note(&path, Kind::Image, check.image(&path));
+    }
+    for path in store.realisation_paths()? {
+        check.note(&path, Kind::Realisation, check.realisation(&path));
+    }
+    if !store.index_is_true() {
+        let error = Error::damaged("index", "index.db", "it is not what the files say");
+        check.note(&store.root().join("index.db"), Kind::Index, Err(error));
+    }
+    Ok(check
+        .findings
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+/// Reads all objects.
+fn objects(store: &Store, findings: &Mutex<Findings>) -> Result<Objects> {
+    let owner = std::fs::metadata(store.objects()).map_or(0, |it| it.uid());
+    let mut paths = Vec::new();
+    for shard in list(&store.objects())? {
+        paths.extend(list(&shard)?);
+    }
+    let read = |path: PathBuf| {
+        let shard = path.parent().map(name).unwrap_or_default();
+        let id: ObjectId = format!("{shard}{}", name(&path)).parse().ok()?;
+        let mut hash = blake3::Hasher::new();
+        let file = File::open(&path);
+        let stat = file.as_ref().ok().and_then(|file| file.metadata().ok());
+        let digest = file.and_then(|file| hash.update_reader(file).map(|hash| hash.finalize()));
+        let found = match digest {
+            Ok(actual) if actual.as_bytes() == id.as_bytes() => {
+                let stat = stat?;
+                let wrong = if stat.mode() & 0o7777 != 0o444 {
+                    Some(format!("its mode is {:04o}", stat.mode() & 0o7777))
+                } else if stat.uid() != owner {
+                    Some(format!("its owner is {}", stat.uid()))
+                } else {
+                    None
+                };
+                if let Some(reason) = wrong {
+                    note(store, findings, &path, Kind::Access, reason);
+                }
+                return Some((id, hash.count()));
+            }
+            Ok(_) => "its bytes have another digest".to_owned(),
+            // Collected meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => error.to_string(),
+        };
+        note(store, findings, &path, Kind::Object(id), found);
+        None
+    };
+    Ok(paths.into_par_iter().filter_map(read).collect())
+}
+
+fn note(store: &Store, findings: &Mutex<Findings>, path: &Path, kind: Kind, reason: String) {
+    let path = path.strip_prefix(store.root()).unwrap_or(path).to_owned();
+    let mut findings = findings
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let finding = Finding { kind, reason };
+    findings.files.entry(path).or_default().push(finding);
+}
+
+struct Check<'a> {
+    store: &'a Store,
+    findings: Mutex<Findings>,
+    objects: Objects,
+}
+
+impl Check<'_> {
+    fn note(&self, path: &Path, kind: Kind, result: Result<()>) {
+        if let Err(error) = result {
+            note(self.store, &self.findings, path, kind, error.to_string());
+        }
+    }
+
+    fn tree_file(&self, path: &Path) {
+        let name = name(path);
+        let (id, kind) = name.split_once('.').unwrap_or((&name, ""));
+        let Ok(id) = id.parse::<TreeId>() else {
+            let error = Error::damaged("tree", path.display(), "its name is none of a tree");
+            return self.note(path, Kind::Beside, Err(error));
+        };
+        match kind {
+            "tree" => self.tree(id, path),
+            "base" => self.note(path, Kind::Beside, self.store.base(id).map(drop)),
+            // Without a manifest it has no meaning.
+            "erofs" => {}
+            _ => {
+                let known = std::fs::read(path).unwrap_or_default();
+                if known != b"yes\n" && known != b"no\n" {
+                    let error = Error::damaged("note on tree", id, "it is neither yes nor no");
+                    self.note(path, Kind::Beside, Err(error));
+                }
+            }
+        }
+    }
+
+    fn tree(&self, id: TreeId, path: &Path) {
+        let tree = match self.store.tree(id) {
+            Err(Error::Missing { .. }) => return,
+            Err(error) => return self.note(path, Kind::Tree(id), Err(error)),
+            Ok(tree) => tree,
+        };
+        let lacking: Vec<_> = tree
+            .inodes
+            .iter()
+            .filter_map(|inode| self.object(inode).err())
+            .collect();
+        if let Some((_, error)) = lacking.first() {
+            let more = match lacking.len() - 1 {
+                0 => String::new(),
+                more => format!(", and {more} more are not whole"),
+            };
+            let reason = format!("{error}{more}");
+            note(self.store, &self.findings, path, Kind::Tree(id), reason);
+            let mut findings = self
+                .findings
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let ids = lacking.into_iter().map(|(id, _)| id).collect();
+            findings.lacking.insert(id, ids);
+        }
+        let path = self.store.tree_path(id, "erofs");
+        let image = || {
+            let bytes =
+                std::fs::read(&path).map_err(|error| Error::damaged("image of tree", id, error))?;
+            if bytes != erofs::image(&tree)? {
+                let reason = "it is not what the tree says";
+                return Err(Error::damaged("image of tree", id, reason));
+            }
+            Ok(())
+        };
+        self.note(&path, Kind::Erofs(id), image());
+    }
+
+    /// The object of an inode that has one is whole.
+    fn object(&self, inode: &Inode) -> std::result::Result<(), (ObjectId, Error)> {
+        let Content::File {
+            object: Some(object),
+            size,
+        } = inode.content
+        else {
+            return Ok(());
+        };
+        match self.size(object) {
+            Some(whole) if whole == size => Ok(()),
+            Some(_) => Err((
+                object,
+                Error::damaged("object", object, "it has another size"),
+            )),
+            None => Err((object, Error::missing("whole object", object))),
+        }
+    }
+
+    /// The size of an object that is whole; one that came meanwhile is read now.
+    fn size(&self, id: ObjectId) -> Option<u64> {
+        self.objects.get(&id).copied().or_else(|| {
+            let mut hash = blake3::Hasher::new();
+            hash.update_reader(self.store.open_object(id).ok()?).ok()?;
+            (hash.finalize().as_bytes() == id.as_bytes()).then(|| hash.count())
+        })
+    }
+
+    fn layer_file(&self, path: &Path) {
+        let name = name(path);
+        if let Some(diff_id) = name.strip_suffix(".split") {
+            if let Ok(diff_id) = diff_id.replace('-', ":").parse::<Digest>() {
+                self.note(path, Kind::Archive(diff_id), self.archive(&diff_id));
+                return;
+            }
+        } else if let Some(Ok(id)) = name.strip_suffix(".layer").map(str::parse) {
+            self.note(path, Kind::Layer(id), self.layer(id));
+            return;
+        }
+        let error = Error::damaged("layer", path.display(), "its name is none of a layer");
+        self.note(path, Kind::Beside, Err(error));
+    }
+
+    fn layer(&self, id: LayerId) -> Result<()> {
+        let layer = match self.store.layer(id) {
+            Err(Error::Missing { .. }) => return Ok(()),
+            result => result?,
+        };
+        for (_, change) in layer.changes {
+            if let Change::Inode(inode) = change {
+                self.object(&inode).map_err(|(_, error)| error)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn archive(&self, diff_id: &Digest) -> Result<()> {
+        if self.store.changeset(diff_id)?.is_none() {
+            return Ok(());
+        }
+        for object in self.store.split_bodies(diff_id)? {
+            if self.size(object).is_none() {
+                return Err(Error::missing("whole object", object));
+            }
+        }
+        expect(diff_id, self.store.export_tar(diff_id)?)
+    }
+
+    fn image(&self, path: &Path) -> Result<()> {
+        let Some(bytes) = crate::store::read_optional(path)? else {
+            return Ok(());
+        };
+        let image: crate::Image = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::damaged("image", path.display(), error))?;
+        if self.store.image_path(&image.name)? != path {
+            return Err(Error::damaged(
+                "image",
+                path.display(),
+                "it has another name",
+            ));
+        }
+        self.known_tree(image.tree)?;
+        for layer in image.layers {
+            self.known_tree(layer.tree)?;
+            layer
+                .layer
+                .map_or(Ok(()), |layer| self.known_layer(layer))?;
+        }
+        Ok(())
+    }
+
+    fn realisation(&self, path: &Path) -> Result<()> {
+        let Some(found) = realisation::read(path.to_owned())? else {
+            if path.exists() {
+                return Err(Error::damaged("realisation", path.display(), "it is empty"));
+            }
+            return Ok(());
+        };
+        if self.store.realisation_path(&found) != path {
+            let reason = "it is not that of its name";
+            return Err(Error::damaged("realisation", path.display(), reason));
+        }
+        self.known_tree(found.tree)?;
+        found.layer.map_or(Ok(()), |layer| self.known_layer(layer))
+    }
+
+    fn known_tree(&self, id: TreeId) -> Result<()> {
+        if crate::store::present(&self.store.tree_path(id, "tree")) {
+            Ok(())
+        } else {
+            Err(Error::missing("tree", id))
+        }
+    }
+
+    fn known_layer(&self, id: LayerId) -> Result<()> {
+        if self.store.has_layer(id) {
+            Ok(())
+        } else {
+            Err(Error::missing("layer", id))
+        }
+    }
+}
+
+fn blob(path: &Path) -> Result<()> {
+    let shard = path.parent().map(name).unwrap_or_default();
+    let digest = format!("sha256:{shard}{}", name(path));
+    let digest: Digest = digest
+        .parse()
+        .map_err(|error| Error::damaged("blob", digest, error))?;
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::damaged("blob", digest, error)),
+        Ok(file) => expect(&digest, file),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Reads to the end and compares the digest.
+fn expect(digest: &Digest, mut reader: impl io::Read) -> Result<()> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) => return Err(Error::damaged("bytes", digest, error)),
+        }
+    }
+    let actual = Digest::from_bytes(hash.finalize().into());
+    if actual == *digest {
+        Ok(())
+    } else {
+        Err(Error::DigestMismatch {
+            expected: *digest,
+            actual,
+        })
+    }
+}
