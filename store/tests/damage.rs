@@ -98,6 +98,7 @@ impl Sample {
             tree,
             config: serde_json::json!({}),
             digest: None,
+            config_digest: None,
             source: None,
             recipe: Some("web".into()),
             created: 5,

@@ -51,6 +51,7 @@ fn image(name: &str, tree: TreeId) -> Image {
         tree,
         config: serde_json::json!({}),
         digest: None,
+        config_digest: None,
         source: None,
         recipe: None,
         created: 5,

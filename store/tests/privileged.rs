@@ -327,6 +327,7 @@ fn a_full_disk_can_be_collected() {
                 tree,
                 config: serde_json::json!({}),
                 digest: None,
+                config_digest: None,
                 source: None,
                 recipe: None,
                 created: 5,
