@@ -213,6 +213,7 @@ fn contents(store: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+#[ignore = "takes minutes; tests/full runs it"]
 fn a_bake_can_be_ended_anywhere() {
     let (kitchen, before) = kitchen(|_| {});
     let expected = bake(&kitchen.racker);
@@ -229,6 +230,7 @@ fn a_bake_can_be_ended_anywhere() {
 }
 
 #[test]
+#[ignore = "takes minutes; tests/full runs it"]
 fn a_collection_can_be_ended_anywhere() {
     let (kitchen, before) = kitchen(|kitchen| {
         bake(&kitchen.racker);
@@ -260,6 +262,7 @@ fn a_collection_can_be_ended_anywhere() {
 }
 
 #[test]
+#[ignore = "takes minutes; tests/full runs it"]
 fn a_repair_can_be_ended_anywhere() {
     let mut expected = String::new();
     let (kitchen, before) = kitchen(|kitchen| {
@@ -299,6 +302,7 @@ fn a_repair_can_be_ended_anywhere() {
 }
 
 #[test]
+#[ignore = "takes minutes; tests/full runs it"]
 fn a_pull_can_be_ended_anywhere() {
     let registry = Registry::start();
     let (kitchen, before) = kitchen(|kitchen| {
