@@ -109,19 +109,24 @@ impl Store {
     pub fn hold(&self, id: TreeId) -> Result<bool> {
         if self.access() == Access::ReadWrite {
             let path = self.tree_path(id, "tree");
-            let file = match File::open(&path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-                result => result.at("open", &path)?,
+            let file = loop {
+                let file = match File::open(&path) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                        return Ok(false);
+                    }
+                    result => result.at("open", &path)?,
+                };
+                retry(|| flock(&file, FlockOperation::LockShared)).at("lock", &path)?;
+                // A collector may have taken it away before it was locked, or somebody who made the
+                // same tree put his own in its place.
+                let here = fs::metadata(&path).is_ok_and(|now| {
+                    let then = file.metadata();
+                    then.is_ok_and(|then| (now.dev(), now.ino()) == (then.dev(), then.ino()))
+                });
+                if here {
+                    break file;
+                }
             };
-            retry(|| flock(&file, FlockOperation::LockShared)).at("lock", &path)?;
-            // A collector may have taken it away before it was locked.
-            let here = fs::metadata(&path).is_ok_and(|now| {
-                let then = file.metadata();
-                then.is_ok_and(|then| (now.dev(), now.ino()) == (then.dev(), then.ino()))
-            });
-            if !here {
-                return Ok(false);
-            }
             let mut held = self
                 .held
                 .lock()
