@@ -67,6 +67,8 @@ pub(crate) fn settle(
     }
     let image = obtain(shop, options, name)?;
     let tree = tree(shop, options, &image)?;
+    // From here to where the container itself keeps it, nobody collects it.
+    shop.store.hold(tree)?;
     let boots = options.systemd != Systemd::False && systemd::is_in(shop.store, tree)?;
     if !boots && options.systemd == Systemd::Always {
         return Err(wrong(format!("{name} has no systemd"))
