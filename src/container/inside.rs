@@ -126,6 +126,7 @@ fn through_init(
             let shown = screen.show(inside.leader, owner(inside, process))?;
             let properties = on_terminal(properties, &shown);
             let end = bus.run(&unit, properties, deadline, &|| ())?;
+            bus.forget(&unit)?;
             shown.finish();
             end
         }
@@ -133,14 +134,14 @@ fn through_init(
             let (ends, relay) = relay::streams(&process.user, inside.ids(), streams)
                 .map_err(Error::io("make pipes"))?;
             let end = bus.run(&unit, on_pipes(properties, ends), deadline, &|| ())?;
+            // The init holds the command's ends as long as there is the unit.
+            bus.forget(&unit)?;
             if end != UnitEnd::TimedOut {
                 relay.finish_soon();
             }
             end
         }
     };
-    // A unit stays to be asked about until it is let go.
-    bus.forget(&unit)?;
     match end {
         UnitEnd::Exited(exit) => Ok(Ended::Exited(exit)),
         UnitEnd::NotStarted(203) => Err(Error::CommandDenied(format!(
