@@ -2,11 +2,9 @@
 //!
 //! `src/sys/init/agent.rs` is the other side and describes what is said.
 
-use std::fs;
 use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +13,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 use super::nspawn::groups;
-use super::{Exit, Process, notify};
+use super::{Error, Exit, Process, meeting, notify};
 
 /// The socket's name in its directory.
 const NAME: &str = "agent";
@@ -25,16 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A socket for the agent to listen on, in a directory that only root can enter.
 pub(super) fn listen(directory: &Path) -> io::Result<UnixListener> {
-    let at = fs::File::open(directory)?;
-    let path = directory.join(NAME);
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    // A path of any length: the address of a socket has room for 107 bytes.
-    let listener = UnixListener::bind(format!("/proc/self/fd/{}/{NAME}", at.as_raw_fd()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    meeting::listen(directory, NAME)
 }
 
 /// What a command is for.
@@ -67,13 +56,27 @@ pub(super) enum Ended {
     TimedOut,
 }
 
+impl Ended {
+    /// How it exited; none where time ran out.
+    ///
+    /// Errors: it was not started.
+    pub(super) fn exit(self) -> Result<Option<Exit>, Error> {
+        match self {
+            Self::Exited(exit) => Ok(Some(exit)),
+            Self::TimedOut => Ok(None),
+            Self::Gone => Ok(Some(Exit(137))),
+            Self::Failed(127, text) => Err(Error::CommandNotFound(text)),
+            Self::Failed(126, text) => Err(Error::CommandDenied(text)),
+            Self::Failed(_, text) => Err(Error::Agent(text)),
+        }
+    }
+}
+
 impl Agent {
     /// Connects to the agent that listens, or will, in `directory`.
     pub(super) fn connect(directory: &Path) -> io::Result<Self> {
-        let at = fs::File::open(directory)?;
-        let path = format!("/proc/self/fd/{}/{NAME}", at.as_raw_fd());
         Ok(Self {
-            stream: UnixStream::connect(path)?,
+            stream: meeting::connect(directory, NAME)?,
             received: Vec::new(),
             is_ready: false,
         })

@@ -76,11 +76,7 @@ pub fn run(
     (options.phase)("command ended");
     match end {
         UnitEnd::Exited(exit) => Ok(exit),
-        // 203 is systemd's code for a failed execve, of an existing file as `find` made sure.
-        UnitEnd::NotStarted(203) => Err(denied(&process.argv[0])),
-        UnitEnd::NotStarted(status) => Err(Error::Bus(format!(
-            "systemd could not start it (status {status}, systemd.exec(5))"
-        ))),
+        UnitEnd::NotStarted(status) => Err(not_started(status, process)),
         UnitEnd::GuestEnded | UnitEnd::TimedOut => Ok(Exit(137)),
     }
 }
@@ -218,6 +214,17 @@ pub(super) fn find(root: &Root, process: &Process) -> Result<String, Error> {
         Found::Missing => Err(Error::CommandNotFound(format!(
             "exec: {name:?}: executable file not found in $PATH"
         ))),
+    }
+}
+
+/// Why systemd did not start a command, by its own exit code for that. Source: `systemd.exec(5)`.
+pub(super) fn not_started(status: i32, process: &Process) -> Error {
+    match status {
+        // A failed execve, of an existing file as `find` made sure.
+        203 => denied(&process.argv[0]),
+        status => Error::Bus(format!(
+            "systemd could not start it (status {status}, systemd.exec(5))"
+        )),
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::agent::{self, Agent, Ended, Role};
+use super::agent::{self, Agent, Role};
 use super::filters;
 use super::launch::{Filter, Launched, launch, place_init, tail};
 use super::nspawn::{Bind, Extras, Invocation, Network, Payload};
@@ -170,14 +170,7 @@ pub fn run(
         Carried::Relay(relay) => relay.finish(),
         Carried::Screen(shown) => shown.finish(),
     }
-    match ended {
-        Ended::Exited(exit) => Ok(Outcome::Exited(exit)),
-        Ended::TimedOut => Ok(Outcome::TimedOut),
-        Ended::Gone => Ok(Outcome::Exited(Exit(137))),
-        Ended::Failed(127, text) => Err(Error::CommandNotFound(text)),
-        Ended::Failed(126, text) => Err(Error::CommandDenied(text)),
-        Ended::Failed(_, text) => Err(Error::Agent(text)),
-    }
+    Ok(ended.exit()?.map_or(Outcome::TimedOut, Outcome::Exited))
 }
 
 enum Carried {

@@ -10,7 +10,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use zbus::{Fd, Variant};
 
 use super::agent::{self, Agent, Role};
-use super::booted::{behind_init, find, known, on_pipes, on_terminal, properties};
+use super::booted::{behind_init, find, known, not_started, on_pipes, on_terminal, properties};
 use super::bus::{Bus, Properties, UNIT, UnitEnd};
 use super::nspawn::INIT;
 use super::slot::random_id;
@@ -144,13 +144,7 @@ fn through_init(
     };
     match end {
         UnitEnd::Exited(exit) => Ok(Ended::Exited(exit)),
-        UnitEnd::NotStarted(203) => Err(Error::CommandDenied(format!(
-            "exec: {:?}: permission denied",
-            process.argv[0]
-        ))),
-        UnitEnd::NotStarted(status) => Err(Error::Bus(format!(
-            "systemd could not start it (status {status}, systemd.exec(5))"
-        ))),
+        UnitEnd::NotStarted(status) => Err(not_started(status, process)),
         UnitEnd::GuestEnded => Ok(Ended::Exited(Exit(137))),
         UnitEnd::TimedOut => Ok(Ended::TimedOut),
     }
@@ -203,14 +197,7 @@ fn through_agent(
             ended
         }
     };
-    match ended {
-        agent::Ended::Exited(exit) => Ok(Ended::Exited(exit)),
-        agent::Ended::TimedOut => Ok(Ended::TimedOut),
-        agent::Ended::Gone => Ok(Ended::Exited(Exit(137))),
-        agent::Ended::Failed(127, text) => Err(Error::CommandNotFound(text)),
-        agent::Ended::Failed(126, text) => Err(Error::CommandDenied(text)),
-        agent::Ended::Failed(_, text) => Err(Error::Agent(text)),
-    }
+    Ok(ended.exit()?.map_or(Ended::TimedOut, Ended::Exited))
 }
 
 /// Starts a command whose output nobody sees, and does not wait for it.
@@ -242,12 +229,7 @@ pub fn start(inside: &Inside<'_>, process: &Process) -> Result<(), Error> {
     if agent.started(None).map_err(speak)? {
         return Ok(());
     }
-    match agent.wait(None).map_err(speak)? {
-        agent::Ended::Failed(127, text) => Err(Error::CommandNotFound(text)),
-        agent::Ended::Failed(126, text) => Err(Error::CommandDenied(text)),
-        agent::Ended::Failed(_, text) => Err(Error::Agent(text)),
-        _ => Ok(()),
-    }
+    agent.wait(None).map_err(speak)?.exit().map(drop)
 }
 
 /// Signals the main command of a container; its first process where that boots for itself alone.

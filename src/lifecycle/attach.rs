@@ -10,10 +10,10 @@
 //! | 3 | rows and columns, two bytes each | |
 //! | 4 | | the exit code, one byte |
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -23,7 +23,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::log::{Log, Tee};
 use crate::container::terminal::Sizer;
-use crate::container::{Console, Streams, terminal::Screen};
+use crate::container::{Console, Streams, meeting, terminal::Screen};
 
 const INPUT: u8 = 0;
 const OUTPUT: u8 = 1;
@@ -81,13 +81,7 @@ impl Hub {
             reader: Mutex::new(interactive.then_some(reader)),
             size: Arc::default(),
         };
-        let path = directory.join(NAME);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let at = File::open(directory)?;
-        let listener = UnixListener::bind(format!("/proc/self/fd/{}/{NAME}", at.as_raw_fd()))?;
+        let listener = meeting::listen(directory, NAME)?;
         let clients = hub.clients.clone();
         let (input, size) = (hub.input.clone(), hub.size.clone());
         thread::spawn(move || {
@@ -209,9 +203,7 @@ pub enum Said {
 impl Viewer {
     /// Connects to the supervisor of the container in `directory`.
     pub fn connect(directory: &Path) -> io::Result<Self> {
-        let at = File::open(directory)?;
-        let path = format!("/proc/self/fd/{}/{NAME}", at.as_raw_fd());
-        Ok(Self(UnixStream::connect(path)?))
+        Ok(Self(meeting::connect(directory, NAME)?))
     }
 
     /// Another hold on the same connection.

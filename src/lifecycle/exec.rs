@@ -21,7 +21,9 @@ pub fn root(state: &State) -> Result<Root, Error> {
 }
 
 /// What is known of the container by who enters it.
-fn inside<'a>(kept: &'a Kept, state: &State) -> Result<Inside<'a>, Error> {
+///
+/// Errors: it ended since.
+pub(super) fn inside<'a>(kept: &'a Kept, state: &State) -> Result<Inside<'a>, Error> {
     // Between the look at its state and this, the pid may have become another's.
     if super::pids::since(state.leader) != state.leader_since {
         return Err(Error::NotRunning(kept.config.name.clone()));

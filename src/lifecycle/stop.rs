@@ -8,7 +8,7 @@ use racker_store::Store;
 use super::kept::Kept;
 use super::state::{State, Status};
 use super::{Error, events};
-use crate::container::inside::{self, Inside};
+use crate::container::inside;
 
 /// How long what was killed may take to be cleared up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,19 +60,16 @@ fn stopping(kept: &Kept) -> Result<(), Error> {
 fn ask(kept: &Kept, state: &State, signal: Option<i32>) -> Result<(), Error> {
     let signal = signal.or(kept.config.stop_signal);
     match signal {
-        None if kept.config.boot => Ok(inside::shut_down(state.leader)?),
+        None if kept.config.boot => {
+            let inside = super::exec::inside(kept, state)?;
+            Ok(inside::shut_down(inside.leader)?)
+        }
         signal => deliver(kept, state, signal.unwrap_or(libc::SIGTERM)),
     }
 }
 
 fn deliver(kept: &Kept, state: &State, number: i32) -> Result<(), Error> {
-    let inside = Inside {
-        leader: state.leader,
-        base: state.base,
-        boots: kept.config.boot,
-        meeting: kept.directory(),
-        root: super::exec::root(state)?,
-    };
+    let inside = super::exec::inside(kept, state)?;
     Ok(inside::signal(&inside, kept.config.init_alone, number)?)
 }
 
