@@ -93,6 +93,19 @@ impl Server {
     }
 
     /// Waits for its end, after what was its last request.
+    /// Waits for its end, with its input left open.
+    fn ended(self) -> Output {
+        let Self {
+            child,
+            line,
+            requests,
+            ..
+        } = self;
+        let output = wait(child, line);
+        drop(requests);
+        output
+    }
+
     fn end(self) -> Output {
         drop(self.requests);
         wait(self.child, self.line)
@@ -355,7 +368,7 @@ fn nothing_is_left_of_a_server_that_is_killed() {
         assert_eq!(server.ask("reboot"), "ok");
         let id = testbed_of(&mut server);
         kill_process(Pid::from_child(&server.child), signal).unwrap();
-        let output = server.end();
+        let output = server.ended();
         assert_eq!(output.code, None, "{}", output.report());
         wait_for(LONG, "everything gone", || is_gone(&id).then_some(()));
     }

@@ -121,7 +121,7 @@ pub fn run_alone(
         signals::forward(
             caught,
             move |_| drop(super::inside::shut_down(leader)),
-            super::guest::killer(snapshot),
+            super::guest::killer(snapshot)?,
         );
     }
     if options.after_boot {

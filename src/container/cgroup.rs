@@ -106,6 +106,12 @@ impl Cgroup {
         self.file("cgroup.procs", OFlags::WRONLY)
     }
 
+    /// `cgroup.kill`, open for writing: whatever is written kills every process of the group. When the
+    /// group is gone it kills nobody, even if there is another one of its name.
+    pub fn killer(&self) -> io::Result<File> {
+        Ok(File::from(self.file("cgroup.kill", OFlags::WRONLY)?))
+    }
+
     /// Writes to one of the group's files.
     pub fn write(&self, name: &str, value: &str) -> io::Result<()> {
         File::from(self.file(name, OFlags::WRONLY)?).write_all(value.as_bytes())
@@ -136,7 +142,7 @@ impl Cgroup {
             Err(error) if gone(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
-        File::from(self.file("cgroup.kill", OFlags::WRONLY)?).write_all(b"1")?;
+        self.killer()?.write_all(b"1")?;
         let deadline = Instant::now() + patience;
         let mut events = File::from(events);
         loop {

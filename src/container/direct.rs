@@ -156,7 +156,7 @@ pub fn run(
         }
     };
     if let Some(signals) = signals {
-        let end = super::guest::killer(snapshot);
+        let end = super::guest::killer(snapshot)?;
         signals::forward(signals, agent.signaller().map_err(speak)?, end);
     }
     if agent.started(deadline).map_err(speak)? {

@@ -3,7 +3,7 @@
 //! Nothing waits for the whole boot: it can be talked to as soon as its PID 1 listens.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ pub(super) fn end_with(nspawn: &Launched, snapshot: &Snapshot) -> Result<(), Err
         .process()
         .try_clone()
         .map_err(Error::io("duplicate a descriptor"))?;
-    let kill = killer(snapshot);
+    let kill = killer(snapshot)?;
     std::thread::spawn(move || {
         let mut fds = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
         if notify::wait(&mut fds, None).is_ok() {
@@ -128,15 +128,18 @@ pub(super) fn end_with(nspawn: &Launched, snapshot: &Snapshot) -> Result<(), Err
     Ok(())
 }
 
-/// Something that kills a container from another thread.
-pub(super) fn killer(snapshot: &Snapshot) -> impl Fn() + Send + 'static {
-    let name = format!("racker-{}", snapshot.slot().id());
-    move || {
-        if let Ok(hierarchy) = super::cgroup::hierarchy() {
-            let cgroup = super::cgroup::Cgroup::existing(hierarchy, name.clone());
-            let _ = cgroup.kill(Duration::from_secs(5));
-        }
-    }
+/// Something that kills a container from another thread: this very run of it, and not a later one
+/// in a group of the same name.
+pub(super) fn killer(snapshot: &Snapshot) -> Result<impl Fn() + Send + 'static, Error> {
+    let kill = snapshot
+        .slot()
+        .cgroup()
+        .killer()
+        .map_err(Error::io("open the cgroup"))?;
+    Ok(move || {
+        // It is gone where this fails.
+        let _ = (&kill).write_all(b"1");
+    })
 }
 
 fn start(
@@ -297,6 +300,6 @@ fn not_yet(error: &io::Error) -> bool {
 fn forward(bus: &Bus, snapshot: &Snapshot) -> Result<(), Error> {
     let signal = bus.signaller(UNIT)?;
     let signals = signals::catch().map_err(Error::io("take signals"))?;
-    signals::forward(signals, signal, killer(snapshot));
+    signals::forward(signals, signal, killer(snapshot)?);
     Ok(())
 }
