@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::id::LayerId;
 use crate::layer::Layer;
-use crate::store::{Store, present, read_optional};
+use crate::store::{Store, present};
 use crate::trees::{pack, unpack};
 
 impl Store {
@@ -22,8 +22,9 @@ impl Store {
 
     /// The layer of this name.
     pub fn layer(&self, id: LayerId) -> Result<Layer> {
-        let bytes =
-            read_optional(&self.layer_path(id))?.ok_or_else(|| Error::missing("layer", id))?;
+        let bytes = self
+            .read(&self.layer_path(id))?
+            .ok_or_else(|| Error::missing("layer", id))?;
         let text = unpack(&bytes, id.as_bytes(), "layer", &id)?;
         Layer::decode(&text)
     }

@@ -7,6 +7,10 @@
 //! - A tree that is built upon, and stays as it is, is *held*: its manifest is locked. Nothing is
 //!   written for that.
 //!
+//! - A collector takes the name of a file away before it sees for certain that nobody freshened it,
+//!   and gives it back if somebody did. Whoever reads looks for a missing file where it is meanwhile:
+//!   [`Store::found`].
+//!
 //! Young means by the time of the last change of the inode, which nobody can set: the time of the
 //! last change of the bytes comes with files that are moved in.
 
@@ -110,7 +114,7 @@ impl Store {
         if self.access() == Access::ReadWrite {
             let path = self.tree_path(id, "tree");
             let file = loop {
-                let file = match File::open(&path) {
+                let file = match self.found(&path, |path| File::open(path)) {
                     Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                         return Ok(false);
                     }
@@ -126,6 +130,8 @@ impl Store {
                 if here {
                     break file;
                 }
+                // Not by a collector that is at work: one that was killed left it to others.
+                self.empty_trash()?;
             };
             let mut held = self
                 .held

@@ -60,7 +60,7 @@ impl Store {
     /// The bytes of an object.
     pub fn open_object(&self, id: ObjectId) -> Result<File> {
         let path = self.object_path(id);
-        match File::open(&path) {
+        match self.found(&path, |path| File::open(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Error::missing("object", id))
             }

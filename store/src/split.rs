@@ -21,7 +21,7 @@ use crate::changeset::Changeset;
 use crate::error::{At as _, Error, Result};
 use crate::id::{Digest, ObjectId};
 use crate::object::object_name;
-use crate::store::{Access, Store, place, read_optional};
+use crate::store::{Access, Store, place};
 
 const MAGIC: &[u8; 16] = b"racker-split 1\n\0";
 const TRAILER: usize = 48;
@@ -170,7 +170,7 @@ impl Store {
 
     /// What an archive said that is there.
     pub(crate) fn changeset(&self, diff_id: &Digest) -> Result<Option<Changeset>> {
-        let Some(bytes) = read_optional(&self.split_path(diff_id))? else {
+        let Some(bytes) = self.read(&self.split_path(diff_id))? else {
             return Ok(None);
         };
         let damaged =
@@ -189,7 +189,7 @@ impl Store {
     /// The exact bytes of an archive that was taken in.
     pub fn export_tar(&self, diff_id: &Digest) -> Result<TarReader> {
         let path = self.split_path(diff_id);
-        let mut file = match File::open(&path) {
+        let mut file = match self.found(&path, |path| File::open(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Error::missing("archive", diff_id));
             }

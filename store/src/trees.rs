@@ -66,14 +66,19 @@ impl Store {
 
     /// The tree of this name.
     pub fn tree(&self, id: TreeId) -> Result<Tree> {
-        let bytes = read_optional(&self.tree_path(id, "tree"))?
+        let bytes = self
+            .read(&self.tree_path(id, "tree"))?
             .ok_or_else(|| Error::missing("tree", id))?;
         Tree::decode(&unpack(&bytes, id.as_bytes(), "tree", &id)?)
     }
 
     /// Whether there is a tree of this name.
     pub fn has_tree(&self, id: TreeId) -> bool {
-        present(&self.tree_path(id, "tree")) && present(&self.tree_path(id, "erofs"))
+        let there = |kind| {
+            let stat = self.found(&self.tree_path(id, kind), |path| path.metadata());
+            stat.is_ok_and(|stat| stat.len() > 0)
+        };
+        there("tree") && there("erofs")
     }
 
     /// The tree's EROFS image, made by this store: metadata alone, each file that is not empty
@@ -114,7 +119,7 @@ impl Store {
 
     /// The parent a tree came out of, and by which layer.
     pub fn base(&self, tree: TreeId) -> Result<Option<(Option<TreeId>, LayerId)>> {
-        let Some(bytes) = read_optional(&self.tree_path(tree, "base"))? else {
+        let Some(bytes) = self.read(&self.tree_path(tree, "base"))? else {
             return Ok(None);
         };
         let text = String::from_utf8_lossy(&bytes);

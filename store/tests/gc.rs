@@ -5,7 +5,8 @@ mod support;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::thread::ScopedJoinHandle;
+use std::time::{Duration, Instant, SystemTime};
 
 use racker_store::{
     Access, Collected, Error, Image, ImageLayer, Limits, ObjectId, Policy, Realisation, StepKey,
@@ -410,6 +411,19 @@ fn a_killed_collection_loses_nothing() {
     fs::rename(&home, trash(now - 10)).unwrap();
     store.sweep_stage().unwrap();
     assert!(home.exists() && !trash(now - 10).exists());
+    // A collector that is at work has it for a moment: nobody who reads misses it.
+    let tree = put(&store, &[b"read"]);
+    let path = |kind: &str| store.root().join(format!("trees/{tree}.{kind}"));
+    let taken = |kind: &str| {
+        let name = format!("{}.000000000+trees+{tree}.{kind}", now - 10);
+        fs::rename(path(kind), store.root().join("trash").join(name)).unwrap();
+    };
+    taken("erofs");
+    taken("tree");
+    whole(&store, tree);
+    assert!(store.has_tree(tree) && !path("tree").exists());
+    // One that was killed meanwhile keeps nobody from holding a tree.
+    assert!(store.hold(tree).unwrap() && path("tree").exists());
     // Nobody had.
     fs::rename(&home, trash(now + 10)).unwrap();
     store.sweep_stage().unwrap();
@@ -421,7 +435,9 @@ fn a_killed_collection_loses_nothing() {
 /// Writers that share most of what they put in, collectors that keep nothing by age, and readers.
 #[test]
 fn many_at_once_lose_nothing() {
-    const TIME: Duration = Duration::from_secs(6);
+    const AT_LEAST: Duration = Duration::from_secs(6);
+    const AT_MOST: Duration = Duration::from_secs(60);
+    const EACH: usize = 10;
     let (directory, _store) = store();
     let over = AtomicBool::new(false);
     let (rounds, collections, reads) = (
@@ -486,14 +502,23 @@ fn many_at_once_lose_nothing() {
                 }
             }));
         }
-        std::thread::sleep(TIME);
+        let began = Instant::now();
+        let counts = [&rounds, &collections, &reads];
+        let enough = || counts.iter().all(|it| it.load(Ordering::Relaxed) > EACH);
+        while began.elapsed() < AT_LEAST || (!enough() && began.elapsed() < AT_MOST) {
+            // One that failed ended early; all others would go on to the end.
+            if threads.iter().any(ScopedJoinHandle::is_finished) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
         over.store(true, Ordering::Relaxed);
         for thread in threads {
             thread.join().unwrap();
         }
     });
     let counts = [&rounds, &collections, &reads].map(|it| it.load(Ordering::Relaxed));
-    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
+    assert!(counts.iter().all(|count| *count > EACH), "{counts:?}");
     let line = format!("{counts:?} rounds of writers, collections, reads\n");
     std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
     let store = open(&directory);

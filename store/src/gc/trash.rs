@@ -86,11 +86,16 @@ impl<'a> Collector<'a> {
 
     fn name(&self, path: &Path) -> PathBuf {
         let root = self.store.root();
-        let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
         let (seconds, nanoseconds) = self.began;
-        let name = format!("{seconds}.{nanoseconds:09}+{}", name.replace('/', "+"));
+        let name = format!("{seconds}.{nanoseconds:09}+{}", escaped(root, path));
         root.join("trash").join(name)
     }
+}
+
+/// The path of a file in the store as part of one name.
+fn escaped(root: &Path, path: &Path) -> String {
+    let path = path.strip_prefix(root).unwrap_or(path);
+    path.to_string_lossy().replace('/', "+")
 }
 
 /// Bytes that are free once this name is gone.
@@ -123,6 +128,47 @@ fn freshened(root: &Path, trash: &Path) -> Option<PathBuf> {
 }
 
 impl Store {
+    /// Opens a file of the store, wherever it is: a collector may have its name for a moment.
+    pub(crate) fn found<T>(
+        &self,
+        path: &Path,
+        open: impl Fn(&Path) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let missing = |result: &io::Result<T>| matches!(result, Err(error) if error.kind() == io::ErrorKind::NotFound);
+        loop {
+            let result = open(path);
+            if !missing(&result) {
+                return result;
+            }
+            let Some(trash) = self.in_trash(path) else {
+                // It may have come back just before that look.
+                return open(path);
+            };
+            let result = open(&trash);
+            if !missing(&result) {
+                return result;
+            }
+        }
+    }
+
+    /// The bytes of a file that may not be there, and that a collector may have for a moment.
+    pub(crate) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        match self.found(path, |path| fs::read(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            result => result.at("read", path).map(Some),
+        }
+    }
+
+    /// Where a file is that a collector has.
+    fn in_trash(&self, path: &Path) -> Option<PathBuf> {
+        let trash = list(&self.root().join("trash")).ok()?;
+        let wanted = escaped(self.root(), path);
+        trash.into_iter().find(|it| {
+            let name = it.file_name().unwrap_or_default().to_string_lossy();
+            name.split_once('+').is_some_and(|(_, path)| path == wanted)
+        })
+    }
+
     /// Removes what is in `trash/`. What a collector put there is its own as long as there is one.
     pub(crate) fn empty_trash(&self) -> Result<()> {
         let directory = self.root().join("trash");
