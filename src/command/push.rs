@@ -22,10 +22,18 @@ pub(super) struct Args {
     /// Plain HTTP and any certificate will do
     #[arg(long)]
     insecure: bool,
+    /// Print the digest alone
+    #[arg(short = 'q', id = "digest_alone")]
+    quiet: bool,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let bars = Bars::new(context.ui);
+    let ui = if args.quiet {
+        context.ui.quieter()
+    } else {
+        context.ui
+    };
+    let bars = Bars::new(ui);
     context.workshop(&bars, |shop| {
         let image = image::need(shop.store, &args.image)?;
         let target = match args.destination {
@@ -47,12 +55,10 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         let mut options = shop.oci_options();
         options.insecure = args.insecure;
         let repository = target.name();
-        context
-            .ui
-            .say(format!("The push refers to repository [{repository}]"));
+        ui.say(format!("The push refers to repository [{repository}]"));
         let digest = outgoing::push(shop.store, &image, &target, args.compression, &options)?;
         let tag = target.tag().unwrap_or_default();
-        context.ui.say(format!("{tag}: digest: {digest}"));
+        ui.say(format!("{tag}: digest: {digest}"));
         context.ui.data(digest.to_string())?;
         Ok(0)
     })

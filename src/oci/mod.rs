@@ -17,6 +17,7 @@
 //! is there. The environment is not read, but for the proxies by the HTTP library: callers hand in
 //! [`Settings`] and [`Options`].
 
+mod ahead;
 pub mod archive;
 mod assemble;
 mod auth;
@@ -39,6 +40,7 @@ mod manifest;
 mod options;
 pub mod outgoing;
 mod parallel;
+mod pieces;
 mod pipe;
 mod platform;
 mod progress;

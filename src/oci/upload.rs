@@ -9,25 +9,20 @@
 //! registry that does not take pieces is sent the whole in one request.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::thread;
 
 use reqwest::Url;
 
+use super::ahead::Ahead;
 use super::error::{Error, Result};
 use super::manifest::Blob;
+use super::pieces::{BINARY, PIECE, Pieces, may_pass};
 use super::progress::Progress;
 use super::registry::{Ask, Repository};
 use super::request::{Method, Payload};
-use super::response::Response;
 
-/// Bytes of a piece, and the most that goes without pieces.
-const PIECE: u64 = 8 << 20;
-/// Bytes of a piece, however many a registry wants.
-const PIECE_MAX: u64 = 64 << 20;
 /// Pieces of one upload that may get it no further.
 const STALLS: u32 = 5;
-const BINARY: (&str, &str) = ("content-type", "application/octet-stream");
 
 /// Whether the repository has the blob, or takes it over from `source`, another repository of the
 /// same registry.
@@ -65,22 +60,26 @@ pub(crate) fn is_there(
     Ok(answer.status() == 201)
 }
 
-/// Uploads a blob that is in a file.
+/// Uploads a blob that is in a file, the rest of it where some went [ahead](super::ahead).
 pub(crate) fn upload(
     repository: &Repository<'_>,
     blob: &Blob,
     file: &File,
+    ahead: Option<Ahead>,
     item: &str,
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut upload = Upload {
-        repository,
+        pieces: Pieces {
+            repository,
+            file,
+            what: blob.digest.to_string(),
+        },
         blob,
-        file,
-        what: blob.digest.to_string(),
-        whole: blob.size <= PIECE,
-        piece: PIECE,
-        told: 0,
+        whole: ahead.is_none() && blob.size <= PIECE,
+        // The progress knows of it.
+        told: ahead.as_ref().map_or(0, |it| it.offset),
+        ahead,
         item,
         progress,
     };
@@ -104,14 +103,12 @@ pub(crate) fn upload(
 }
 
 struct Upload<'a> {
-    repository: &'a Repository<'a>,
+    pieces: Pieces<'a>,
     blob: &'a Blob,
-    file: &'a File,
-    what: String,
+    /// What went out already.
+    ahead: Option<Ahead>,
     /// Whether it goes in one request.
     whole: bool,
-    /// Bytes of a piece here.
-    piece: u64,
     /// Bytes that the progress knows of.
     told: u64,
     item: &'a str,
@@ -120,105 +117,44 @@ struct Upload<'a> {
 
 impl Upload<'_> {
     fn attempt(&mut self) -> Result<()> {
-        let mut ask = Ask::new(Method::POST, "blobs/uploads/", &self.what);
-        ask.body = Payload::Bytes(b"");
-        let begun = self.repository.ask(&ask)?;
-        let least = begun
-            .header("oci-chunk-min-length")
-            .and_then(|it| it.parse().ok());
-        self.piece = PIECE.max(least.unwrap_or(0)).min(PIECE_MAX);
-        let mut address = self.address(begun, 202)?;
-        let mut body = Payload::File(self.file, self.blob.size);
+        let Ahead {
+            mut address,
+            mut offset,
+            piece,
+        } = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => self.pieces.begin()?,
+        };
+        let mut body = Payload::File(self.pieces.file, self.blob.size);
         if !self.whole {
-            let (mut offset, mut stalls) = (0, 0);
+            let mut stalls = 0;
+            self.tell(offset);
             while offset < self.blob.size {
-                let (next, end) = self.piece(address, offset)?;
+                let length = piece.min(self.blob.size - offset);
+                let (next, end) = self.pieces.send(address, offset, length)?;
                 stalls += u32::from(end <= offset);
                 if stalls > STALLS {
-                    return Err(self.failed(end, "the registry takes nothing"));
+                    return Err(self.pieces.failed(end, "the registry takes nothing"));
                 }
                 (address, offset) = (next, end);
                 self.tell(offset);
             }
             body = Payload::Bytes(b"");
         }
-        let digest = self.what.clone();
+        let digest = self.blob.digest.to_string();
         address.query_pairs_mut().append_pair("digest", &digest);
         let ask = Ask {
             headers: &[BINARY],
             body,
             once: true,
-            ..Ask::new(Method::PUT, address.as_str(), &self.what)
+            ..Ask::new(Method::PUT, address.as_str(), &digest)
         };
-        let answer = self.repository.ask(&ask)?;
+        let answer = self.pieces.repository.ask(&ask)?;
         if answer.status() != 201 {
-            return Err(answer.into_error(&self.what));
+            return Err(answer.into_error(&digest));
         }
         self.tell(self.blob.size);
         Ok(())
-    }
-
-    /// Sends one piece; gives where the next one goes, and what it begins with.
-    fn piece(&self, address: Url, offset: u64) -> Result<(Url, u64)> {
-        let length = self.piece.min(self.blob.size - offset);
-        let mut bytes = vec![0; length as usize];
-        self.file
-            .read_exact_at(&mut bytes, offset)
-            .map_err(|error| Error::io(&self.what, error))?;
-        let end = offset + length;
-        let range = format!("{offset}-{}", end - 1);
-        let ask = Ask {
-            headers: &[BINARY, ("content-range", &range)],
-            body: Payload::Bytes(&bytes),
-            once: true,
-            ..Ask::new(Method::PATCH, address.as_str(), &self.what)
-        };
-        let error = match self.repository.ask(&ask) {
-            Ok(answer) if answer.status() == 202 => {
-                // One that says nothing has taken all of it.
-                let end = received(&answer).unwrap_or(end);
-                return Ok((self.address(answer, 202)?, self.believable(end)?));
-            }
-            Ok(answer) => answer.into_error(&self.what),
-            Err(error) => error,
-        };
-        if !may_pass(&error) {
-            return Err(error);
-        }
-        // How much of it arrived only the registry knows.
-        let ask = Ask::new(Method::GET, address.as_str(), &self.what);
-        let answer = self.repository.ask(&ask)?;
-        match (answer.status(), received(&answer)) {
-            (204, Some(end)) => Ok((self.address(answer, 204)?, self.believable(end)?)),
-            _ => Err(error),
-        }
-    }
-
-    fn believable(&self, end: u64) -> Result<u64> {
-        if end <= self.blob.size {
-            return Ok(end);
-        }
-        Err(self.failed(end, "the registry has more than was sent"))
-    }
-
-    fn failed(&self, received: u64, reason: &str) -> Error {
-        Error::Transfer {
-            what: self.what.clone(),
-            received,
-            reason: reason.to_owned(),
-        }
-    }
-
-    /// Where an upload goes on.
-    fn address(&self, answer: Response, status: u16) -> Result<Url> {
-        if answer.status() != status {
-            return Err(answer.into_error(&self.what));
-        }
-        answer.location().ok_or_else(|| Error::Status {
-            url: self.what.clone(),
-            status,
-            reason: "it does not say where the upload goes on".into(),
-        })
     }
 
     fn tell(&mut self, offset: u64) {
@@ -227,15 +163,6 @@ impl Upload<'_> {
             self.told = offset;
         }
     }
-}
-
-/// Bytes that the registry has, from `Range: 0-END`.
-fn received(answer: &Response) -> Option<u64> {
-    let range = answer.header("range")?;
-    let (start, end) = range.trim_start_matches("bytes=").split_once('-')?;
-    let end: u64 = end.parse().ok()?;
-    // Nothing at all is `0-0` by convention, which cannot be told from one byte.
-    (start == "0").then(|| if end == 0 { 0 } else { end.saturating_add(1) })
 }
 
 fn encoded(pairs: &[(&str, &str)]) -> Result<String> {
@@ -255,13 +182,4 @@ fn refuses_pieces(error: &Error) -> bool {
             ..
         } | Error::NotFound { .. }
     )
-}
-
-fn may_pass(error: &Error) -> bool {
-    match error {
-        Error::Status { status, .. } => super::retry::Retry::is_transient(*status),
-        Error::Unreachable { reason, .. } => !super::http::about_certificates(reason),
-        Error::RateLimited { .. } | Error::Transfer { .. } => true,
-        _ => false,
-    }
 }

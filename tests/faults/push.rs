@@ -26,6 +26,8 @@ pub(crate) struct Kept {
     upload: Vec<u8>,
     blobs: BTreeMap<String, Vec<u8>>,
     manifest: Option<Vec<u8>>,
+    /// Whether there is nothing else in the repository.
+    new: bool,
     /// For whatever a fault must remember.
     count: usize,
 }
@@ -46,6 +48,10 @@ impl Kept {
                 self.upload.clear();
                 Answer::new(&format!("202 Go\r\n{here}\r\nRange: 0-0"), b"")
             }
+            "GET" if path.ends_with("/tags/list") => match self.new {
+                true => Answer::new("404 No", b""),
+                false => Answer::new("200 OK", br#"{"name":"a/b","tags":["0"]}"#),
+            },
             "GET" => Answer::raw(format!(
                 "HTTP/1.1 204 Here\r\n{here}\r\n{range}\r\nConnection: close\r\n\r\n"
             )),
@@ -128,7 +134,8 @@ pub(crate) fn faults() -> Vec<Fault> {
             },
         ),
         fault("an upload that is forgotten", Done, |asked, kept| {
-            let lost = first(asked, "PATCH", kept) || asked.method == "GET";
+            let lost = first(asked, "PATCH", kept)
+                || asked.method == "GET" && asked.path.contains("/uploads/");
             lost.then(|| {
                 Answer::new(
                     if asked.method == "GET" {
@@ -218,8 +225,9 @@ pub(crate) fn faults() -> Vec<Fault> {
 #[test]
 fn every_fault_ends_well() {
     let all = faults();
-    try_all(all.len(), |index| {
-        let Fault { row, handler } = &all[index];
+    // Each in a repository that is there, and in a new one, where pieces go ahead of the digest.
+    try_all(2 * all.len(), |index| {
+        let Fault { row, handler } = &all[index / 2];
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path());
         let (client, registries) = (client(), Registries::default());
@@ -228,7 +236,10 @@ fn every_fault_ends_well() {
         let archive = tar(&[("noise", &noise(10 << 20))]);
         let image = oci::rootfs::import(&store, "noise", &*archive, "localhost/noise:1", &options);
         let image = image.unwrap();
-        let kept: Arc<Mutex<Kept>> = Arc::default();
+        let kept = Arc::new(Mutex::new(Kept {
+            new: index % 2 == 1,
+            ..Kept::default()
+        }));
         let (shared, handler) = (Arc::clone(&kept), *handler);
         let wire = Wire::start(move |asked| {
             let mut kept = shared.lock().unwrap();
@@ -249,6 +260,30 @@ fn every_fault_ends_well() {
         check(&store, &["localhost/noise:1".to_owned()])
             .map_err(|reason| format!("{}: {reason}", row.name))
     });
+}
+
+/// A registry that does not know the repository is not asked for the layer, and gets it while it is packed.
+#[test]
+fn a_new_repository_is_not_asked_what_it_has() {
+    for new in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path());
+        let (client, registries) = (client(), Registries::default());
+        let options = Options::new(&client, &registries);
+        let archive = tar(&[("noise", &noise(10 << 20))]);
+        let image = oci::rootfs::import(&store, "noise", &*archive, "noise", &options).unwrap();
+        let kept = Mutex::new(Kept {
+            new,
+            ..Kept::default()
+        });
+        let wire = Wire::start(move |asked| kept.lock().unwrap().answer(asked));
+        let target = Reference::parse(&format!("{}/a/b", wire.host)).unwrap();
+        outgoing::push(&store, &image, &target, None, &options).unwrap();
+        let asked = wire.asked();
+        let heads = asked.iter().filter(|it| it.method == "HEAD").count();
+        // The configuration always, the layer only where it may be.
+        assert_eq!(heads, if new { 1 } else { 2 });
+    }
 }
 
 /// Where an upload goes on another host does, that host is told nothing.

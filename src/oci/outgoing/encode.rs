@@ -15,8 +15,8 @@ use libdeflater::{CompressionLvl, Compressor};
 
 /// Bytes of data in one member or frame.
 const CHUNK: usize = 4 << 20;
-/// Level of libdeflate: what zlib's 6 saves, in half the time.
-const GZIP_LEVEL: i32 = 3;
+/// Level of libdeflate: a twentieth larger than what 3 gives, in two thirds of the time.
+const GZIP_LEVEL: i32 = 1;
 const ZSTD_LEVEL: i32 = 3;
 
 /// How layers are compressed.
@@ -48,7 +48,7 @@ impl Encoding {
     /// Its name, with the version of the encoder.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Gzip => "gzip-1",
+            Self::Gzip => "gzip-2",
             Self::Zstd => "zstd-1",
             Self::None => "none-1",
         }
@@ -231,7 +231,7 @@ mod tests {
         for (encoding, digest) in [
             (
                 Encoding::Gzip,
-                "483c5a63fc2ffcd7a664342a95fb5a7db1549c85a6ceafae19c1133f21147f46",
+                "4de206f3d54cd0e28a1ddfdb385e0058290e8952b2a789fadbdac272cd6dc34c",
             ),
             (
                 Encoding::Zstd,

@@ -1,12 +1,17 @@
 //! An image into a registry.
 
-use std::io::BufWriter;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
 
 use racker_store::{Access, Digest, Image, StageDir, Store};
 
 use super::encode::Encoding;
 use super::send::send;
 use super::sink::{Sink, WriteBlob};
+use crate::oci::ahead::{self, ahead};
 use crate::oci::error::{Error, Result};
 use crate::oci::manifest::Blob;
 use crate::oci::registry::{Ask, Repository};
@@ -44,6 +49,7 @@ pub fn push(
             }
             Access::ReadOnly => None,
         },
+        new: OnceLock::new(),
         progress: options.progress,
     };
     let sent = send(store, image, encoding, &remote, options.progress)?;
@@ -92,7 +98,17 @@ struct Remote<'a> {
     source: Option<&'a str>,
     /// Where blobs are packed before their digest is known.
     stage: Option<StageDir>,
+    /// Whether the repository was new before this.
+    new: OnceLock<bool>,
     progress: &'a dyn Progress,
+}
+
+impl Remote<'_> {
+    /// Whether nothing can be there, nor come from a repository next to it.
+    fn is_new(&self) -> bool {
+        let new = || self.source.is_none() && ahead::is_new(self.repository);
+        *self.new.get_or_init(new)
+    }
 }
 
 impl Sink for Remote<'_> {
@@ -106,14 +122,53 @@ impl Sink for Remote<'_> {
             Some(stage) => tempfile::tempfile_in(stage.path()),
             None => tempfile::tempfile(),
         };
-        let mut out = BufWriter::with_capacity(1 << 20, file.map_err(failed)?);
-        let blob = write(&mut out)?;
-        let file = out.into_inner();
-        let file = file.map_err(|error| failed(error.into_error()))?;
-        if self.has(&blob)? {
+        let file = file.map_err(failed)?;
+        let (tell, lengths) = channel();
+        let growing = Growing {
+            file: &file,
+            length: 0,
+            tell,
+        };
+        let mut out = BufWriter::with_capacity(1 << 20, growing);
+        let (blob, ahead) = thread::scope(|scope| {
+            let (new, progress) = (|| self.is_new(), self.progress);
+            let file = &file;
+            let sending =
+                scope.spawn(move || ahead(self.repository, file, &lengths, new, item, progress));
+            let blob = write(&mut out).and_then(|blob| out.flush().map(|()| blob).map_err(failed));
+            // There is no more to come.
+            drop(out);
+            (
+                blob,
+                sending.join().expect("a sending thread does not panic"),
+            )
+        });
+        let blob = blob?;
+        if ahead.is_none() && self.has(&blob)? {
             self.progress.present(item);
             return Ok(());
         }
-        upload(self.repository, &blob, &file, item, self.progress)
+        upload(self.repository, &blob, &file, ahead, item, self.progress)
+    }
+}
+
+/// A file that tells how long it is by now.
+struct Growing<'a> {
+    file: &'a File,
+    length: u64,
+    tell: Sender<u64>,
+}
+
+impl Write for Growing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.length += written as u64;
+        // Whoever sends it may have given up.
+        let _ = self.tell.send(self.length);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
