@@ -9,7 +9,7 @@ pub fn removal(manager: Manager, names: &[String]) -> Job {
         Manager::Apt => "apt-get -q -y -o Dpkg::Use-Pty=false purge --auto-remove -- \"$@\"",
         // The repositories, which cannot be reached, have no say.
         Manager::Dnf => {
-            "dnf=dnf; command -v dnf >/dev/null || dnf=microdnf
+            "for dnf in dnf dnf5 microdnf; do ! command -v $dnf >/dev/null || break; done
              \"$dnf\" -y --disablerepo='*' remove \"$@\""
         }
         Manager::Zypper => "zypper --non-interactive --no-refresh remove --clean-deps -- \"$@\"",

@@ -75,7 +75,7 @@ impl Store {
     /// Whether there is a tree of this name.
     pub fn has_tree(&self, id: TreeId) -> bool {
         let there = |kind| {
-            let stat = self.found(&self.tree_path(id, kind), |path| path.metadata());
+            let stat = self.found(&self.tree_path(id, kind), Path::metadata);
             stat.is_ok_and(|stat| stat.len() > 0)
         };
         there("tree") && there("erofs")

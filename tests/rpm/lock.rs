@@ -4,11 +4,11 @@ use std::fs;
 
 use super::archive::{Key, Rpm, build};
 use super::support::{Kitchen, Racker, tool};
-use super::{Bench, both, without_network};
+use super::{Bench, each, without_network};
 
 const APP: &str = "[[step]]\nPM = [\"app\"]\n";
 
-both!(
+each!(
     a_lock_is_made_obeyed_and_enough,
     elsewhere_the_same_comes_out,
     an_update_says_what_it_changes,
@@ -124,14 +124,19 @@ fn a_second_step_sees_the_same_repository(manager: &'static str) {
     bench.bake().success();
     bench.move_on();
     bench.recipe("[[step]]\nPM = [\"library\"]\n[[step]]\nPM = [\"app\"]\n");
-    bench.bake().code(1).says("package app 1-1");
+    // dnf 5 says what it would install only once it has it.
+    match manager {
+        "dnf5" => bench.bake().code(100).says("app-1-1.noarch.rpm"),
+        _ => bench.bake().code(1).says("package app 1-1"),
+    };
     // What the first step asks for is answered; the file of the second is gone.
     bench.app("1");
     let before = bench.archive.files.requests();
     bench.bake().success();
     assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
     // Packages, and no metadata.
-    assert!(bench.archive.files.requests() <= before + 2);
+    let asked = bench.archive.files.asked(before);
+    assert!(asked.iter().all(|path| path.ends_with(".rpm")), "{asked:?}");
     let metadata = |step: &str| {
         let section = bench.locked(step);
         let mut lines = section.lines();

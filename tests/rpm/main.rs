@@ -1,4 +1,4 @@
-//! Package steps with dnf and zypper: the real programs, in a Debian that has them, against a
+//! Package steps with dnf 4, dnf 5 and zypper: the real programs, in a Debian that has them, against a
 //! repository on loopback that rpm's tools make and sign.
 
 mod archive;
@@ -13,58 +13,77 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use archive::{Archive, Key, Rpm, public};
-use support::{Kitchen, Output, bake_on_quickstart, scratch, shared, temporary, tool};
+use support::{Kitchen, Output, bake_on_quickstart, bake_shared, scratch, shared, temporary, tool};
 
 /// Runs a test with each package manager.
-macro_rules! both {
+macro_rules! each {
     ($($name:ident),* $(,)?) => {
         mod dnf { $( #[test] fn $name() { super::$name("dnf") } )* }
+        mod dnf5 { $( #[test] fn $name() { super::$name("dnf5") } )* }
         mod zypper { $( #[test] fn $name() { super::$name("zypper") } )* }
     };
 }
-pub(crate) use both;
+pub(crate) use each;
 
 /// Debian's own rpm has its database elsewhere.
-const GUEST: &str = "[[step]]\napt = [\"dnf\", \"zypper\", \"rpm\", \"gnupg\"]\n\
-    [[step]]\nrun = \"mkdir -p /etc/rpm; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros.test\"\n";
+const DATABASE: &str =
+    "[[step]]\nrun = \"mkdir -p /etc/rpm; echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros.test\"\n";
 
-/// A guest with dnf and zypper, as an OCI layout that is made once per machine.
-fn guest() -> &'static Path {
-    static GUEST_LAYOUT: OnceLock<PathBuf> = OnceLock::new();
-    GUEST_LAYOUT.get_or_init(|| {
-        bake_on_quickstart("rpm-guest", GUEST);
-        let inspected = shared().run(&["inspect", "rpm-guest"]).success().json();
-        let tree = inspected[0]["tree_id"].as_str().unwrap();
-        let layout = scratch().join(format!("rpm-guest-{}", &tree[..16]));
-        let _turn = support::once("rpm-guest");
-        if !layout.exists() {
-            let unfinished = temporary();
-            let target = format!("oci:{}", unfinished.path().join("layout").display());
-            let save = ["save", "rpm-guest", &target, "--compression=none"];
-            shared().run(&save).success();
-            fs::rename(unfinished.path().join("layout"), &layout).unwrap();
-        }
-        // Whoever has a copy of the shared store has read it already.
-        let directory = temporary();
-        let recipe = directory.path().join("rpm-base.toml");
-        fs::write(&recipe, format!("from = \"oci:{}\"\n", layout.display())).unwrap();
-        shared().run(&["bake", recipe.to_str().unwrap()]).success();
-        layout
-    })
+/// A guest with the package manager, as an OCI layout that is made once per machine.
+fn guest(manager: &str) -> &'static Path {
+    static OLD: OnceLock<PathBuf> = OnceLock::new();
+    static NEW: OnceLock<PathBuf> = OnceLock::new();
+    match manager {
+        "dnf5" => NEW.get_or_init(|| {
+            saved("rpm-guest-new", || {
+                let steps = "[[step]]\napt = [\"dnf5\", \"rpm\", \"gnupg\"]\n";
+                let recipe = format!("from = \"debian-forky\"\n{steps}{DATABASE}");
+                bake_shared("rpm-guest-new", &recipe);
+            })
+        }),
+        _ => OLD.get_or_init(|| {
+            saved("rpm-guest", || {
+                let steps = "[[step]]\napt = [\"dnf\", \"zypper\", \"rpm\", \"gnupg\"]\n";
+                bake_on_quickstart("rpm-guest", &format!("{steps}{DATABASE}"));
+            })
+        }),
+    }
+}
+
+/// An image of the shared store as an OCI layout.
+fn saved(name: &str, bake: impl FnOnce()) -> PathBuf {
+    let _turn = support::once(name);
+    bake();
+    let inspected = shared().run(&["inspect", name]).success().json();
+    let tree = inspected[0]["tree_id"].as_str().unwrap();
+    let layout = scratch().join(format!("{name}-{}", &tree[..16]));
+    if !layout.exists() {
+        let unfinished = temporary();
+        let target = format!("oci:{}", unfinished.path().join("layout").display());
+        let save = ["save", name, &target, "--compression=none"];
+        shared().run(&save).success();
+        fs::rename(unfinished.path().join("layout"), &layout).unwrap();
+    }
+    // Whoever has a copy of the shared store has read it already.
+    let directory = temporary();
+    let recipe = directory.path().join(format!("{name}-base.toml"));
+    fs::write(&recipe, format!("from = \"oci:{}\"\n", layout.display())).unwrap();
+    shared().run(&["bake", recipe.to_str().unwrap()]).success();
+    layout
 }
 
 /// A recipe's directory and a repository that the recipe takes its packages from.
 pub(crate) struct Bench {
     pub(crate) kitchen: Kitchen,
     pub(crate) archive: Archive,
-    /// `dnf` or `zypper`.
+    /// `dnf`, `dnf5` or `zypper`.
     pub(crate) manager: &'static str,
 }
 
 impl Bench {
     /// `app` needs `library`, and recommends `extra`; all have version 1.
     pub(crate) fn new(manager: &'static str) -> Self {
-        guest();
+        guest(manager);
         let kitchen = Kitchen::with_quickstart();
         let archive = Archive::new();
         let bench = Self {
@@ -115,18 +134,18 @@ impl Bench {
     /// Writes `box.toml`: a guest that knows the repository, and `steps`, in which `PM` is the
     /// package manager.
     pub(crate) fn recipe(&self, steps: &str) {
-        let place = match self.manager {
-            "dnf" => "/etc/yum.repos.d/test.repo",
-            _ => "/etc/zypp/repos.d/test.repo",
+        let (key, place) = match self.manager {
+            "zypper" => ("zypper", "/etc/zypp/repos.d/test.repo"),
+            _ => ("dnf", "/etc/yum.repos.d/test.repo"),
         };
-        let steps = steps.replace("PM", self.manager);
+        let steps = steps.replace("PM", key);
         self.kitchen.write(
             "box.toml",
             &format!(
                 "from = \"oci:{}\"\n\
                  [[step]]\ncopy = {{ from = \"key.asc\", to = \"/etc/pki/test.asc\" }}\n\
                  [[step]]\ncopy = {{ from = \"test.repo\", to = \"{place}\" }}\n{steps}",
-                guest().display()
+                guest(self.manager).display()
             ),
         );
     }
@@ -165,8 +184,11 @@ impl Bench {
     /// Names of the packages that came along without being asked for.
     pub(crate) fn automatic(&self) -> String {
         match self.manager {
-            "dnf" => {
-                let asked = self.sh("dnf -C history userinstalled");
+            "dnf" | "dnf5" => {
+                let asked = self.sh(match self.manager {
+                    "dnf" => "dnf -C history userinstalled",
+                    _ => "dnf5 -C repoquery --userinstalled",
+                });
                 let all = self.sh("rpm -qa --qf '%{name}\\n' | grep -v gpg-pubkey | sort");
                 let automatic = all
                     .lines()

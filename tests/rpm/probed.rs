@@ -1,15 +1,15 @@
 //! `racker pkgprobe` on rpm packages.
 
 use super::archive::{Rpm, build};
-use super::{Bench, both};
+use super::{Bench, each};
 
-both!(a_service_in_an_rpm);
+each!(a_service_in_an_rpm);
 
 fn a_service_in_an_rpm(manager: &'static str) {
     let bench = Bench::new(manager);
     // The guest has every package manager; the first that is found is taken.
     let others = match manager {
-        "dnf" => "/usr/bin/apt-get /usr/bin/zypper",
+        "dnf" | "dnf5" => "/usr/bin/apt-get -f /usr/bin/zypper",
         _ => "/usr/bin/apt-get",
     };
     // zypper cannot do with a database that has nothing left in it.

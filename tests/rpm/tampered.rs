@@ -4,11 +4,11 @@ use std::fs;
 
 use super::archive::{Key, Rpm};
 use super::support::files::find;
-use super::{Bench, Output, both};
+use super::{Bench, Output, each};
 
 const APP: &str = "[[step]]\nPM = [\"app\"]\n";
 
-both!(
+each!(
     a_package_that_was_changed,
     a_package_that_is_cut_off,
     a_lock_that_was_changed_by_hand,

@@ -485,21 +485,20 @@ pub(crate) fn shared_lock() -> PathBuf {
 /// path of its lock.
 #[track_caller]
 pub(crate) fn bake_on_quickstart(name: &str, rest: &str) -> PathBuf {
-    let racker = shared();
-    let directory = temporary();
     let base = repository().join("recipes/quickstart.toml");
-    let recipe = directory.path().join(format!("{name}.toml"));
+    fs::copy(shared_lock(), scratch().join(format!("{name}.lock"))).unwrap();
+    bake_shared(name, &format!("from = \"{}\"\n{rest}", base.display()))
+}
+
+/// Bakes a recipe into the shared store; `name` must be its alone. Gives the path of its lock.
+#[track_caller]
+pub(crate) fn bake_shared(name: &str, recipe: &str) -> PathBuf {
+    let directory = temporary();
+    let file = directory.path().join(format!("{name}.toml"));
     let lock = scratch().join(format!("{name}.lock"));
-    fs::write(&recipe, format!("from = \"{}\"\n{rest}", base.display())).unwrap();
-    fs::copy(shared_lock(), &lock).unwrap();
-    racker
-        .run(&[
-            "bake",
-            recipe.to_str().unwrap(),
-            "--lock",
-            lock.to_str().unwrap(),
-        ])
-        .success();
+    fs::write(&file, recipe).unwrap();
+    let (recipe, at) = (file.to_str().unwrap(), lock.to_str().unwrap());
+    shared().run(&["bake", recipe, "--lock", at]).success();
     lock
 }
 

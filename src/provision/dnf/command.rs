@@ -39,7 +39,7 @@ pub(super) fn arguments(
 }
 
 /// A name that may end in an architecture, with a version: `name-version` or `name-version.arch`.
-fn with_version(name: &str, version: &str) -> String {
+pub(super) fn with_version(name: &str, version: &str) -> String {
     const ARCHES: [&str; 9] = [
         "noarch", "x86_64", "i686", "aarch64", "ppc64le", "s390x", "armv7hl", "riscv64", "i386",
     ];

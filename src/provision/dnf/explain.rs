@@ -47,16 +47,20 @@ pub(super) fn explain(output: &str) -> Error {
 
 /// What dnf 5 complains of.
 fn five(said: &[&str]) -> Error {
-    let has = |text: &str| said.iter().copied().find(|line| line.contains(text));
+    let complains = |line: &&str| !line.contains("Importing OpenPGP key");
+    let lines = || said.iter().copied().filter(complains);
+    let has = |text: &str| lines().find(|line| line.contains(text));
     if let Some(line) = has("No match for argument: ") {
         let (_, name) = line.split_once("argument: ").unwrap_or_default();
         let name = name.to_owned();
         return Error::UnknownPackage { name };
     }
     for (text, signature) in [
+        ("OpenPGP check", true),
         ("GPG", true),
         ("OpenPGP", true),
         ("ignature", true),
+        ("Cannot download", false),
         ("Failed to download", false),
         ("Could not resolve", false),
     ] {

@@ -1,6 +1,6 @@
 //! The install phase: by name, from the synthetic repository, without a network.
 
-use super::{arguments, command, write};
+use super::{FIVE, arguments, command, write};
 use crate::provision::job::shell;
 use crate::provision::rpmmd::{Installation, document, pinned};
 use crate::provision::{Exchange, Fetched, Job, Request, Result};
@@ -20,6 +20,6 @@ pub(super) fn job(
     let document = document(request, &install, &[]);
     write(&exchange.host().join("install"), &document)?;
     let command = command::arguments(request, &install, &[]);
-    let argv = shell(SCRIPT, arguments(request, command));
+    let argv = shell(&[FIVE, SCRIPT].concat(), arguments(request, command));
     Ok(installation.job(argv, &[("PYTHONHASHSEED", "0")]))
 }

@@ -20,13 +20,20 @@ case $line in
     "$1" "$x/install/transaction.py" install
     ;;
 *)
-    # Every package must be signed by a key that the image names, whatever it checks itself.
+    # As with dnf 4: the image's own repositories say what is checked, and by which keys.
     keys=$(sed -n 's/^[[:space:]]*gpgkey[[:space:]]*=[[:space:]]*//p' \
         /usr/share/dnf5/repos.d/*.repo /etc/yum.repos.d/*.repo 2>/dev/null |
         tr ' ,' '\n\n' | grep '^file:' | sort -u | tr '\n' ' ' || :)
-    check=1
-    [ "$unsigned" != yes ] || check=0
-    for part in "signed $check" "bare $check" "local 0"; do
+    checks=" $(repositories | while read -r _ packages _; do echo "$packages"; done | tr '\n' ' ')"
+    any=0 every=0
+    case $unsigned$checks in
+    yes*) ;;
+    *' 1 '*)
+        any=1
+        case $checks in *' 0 '*) ;; *) every=1 ;; esac
+        ;;
+    esac
+    for part in "signed $any" "bare $every" "local 0"; do
         name=${part% *}
         printf '[racker-%s]\nname=racker-%s\nbaseurl=file://%s\nenabled=1\nmodule_hotfixes=1\n' \
             "$name" "$name" "$x/repo/$name" >"$x/state/repos.d/$name.repo"
@@ -35,9 +42,12 @@ case $line in
     done
     verb=$1
     shift
-    dnf5 --assumeyes --setopt=reposdir="$x/state/repos.d" --setopt=cachedir="$x/state/cache" \
+    dnf5 --setopt=reposdir="$x/state/repos.d" --setopt=cachedir="$x/state/cache" \
         --setopt=system_cachedir="$x/state/cache" --setopt=logdir="$x/state/log" \
-        --setopt=best=1 --setopt=install_weak_deps="$weak" "$verb" --allowerasing "$@"
+        --setopt=best=1 --setopt=install_weak_deps="$weak" "$verb" --allowerasing "$@" || {
+        echo "transaction: dnf5: dnf5 $verb failed" >&2
+        exit 1
+    }
     ;;
 esac
 . "$x/install/finish.sh"

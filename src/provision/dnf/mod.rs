@@ -26,6 +26,8 @@ use crate::package::Manager;
 pub struct Dnf;
 
 const SCRIPT: &str = include_str!("transaction.py");
+/// How every script begins.
+const FIVE: &str = include_str!("five.sh");
 
 impl PackageManager for Dnf {
     fn manager(&self) -> Manager {

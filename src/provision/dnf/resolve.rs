@@ -1,6 +1,6 @@
 //! The resolve phase: the image's own dnf says what it would install.
 
-use super::{arguments, command, explain, stored, write};
+use super::{FIVE, arguments, command, explain, stored, write};
 use crate::provision::job::{environment, shell};
 use crate::provision::rpmmd::{
     Kept, Place, Wanted, document, restore, selectors, show_local, write_hold,
@@ -21,7 +21,7 @@ pub(super) fn job(request: &Request, exchange: &Exchange) -> Result<Job> {
     write(&exchange.fresh("resolve")?, &document)?;
     let command = command::arguments(request, &install, &files);
     Ok(Job {
-        argv: shell(SCRIPT, arguments(request, command)),
+        argv: shell(&[FIVE, SCRIPT].concat(), arguments(request, command)),
         env: environment(None, &[]),
         binds: vec![exchange.bind()],
         network: Network::Host,
@@ -35,7 +35,7 @@ pub(super) fn resolution(request: &Request, exchange: &Exchange) -> Result<Resol
     }
     let Some(list) = exchange.read("result/packages")? else {
         let said = exchange.read("result/errors")?.unwrap_or_default();
-        return Err(explain::explain(&said));
+        return Err(versioned(request, explain::explain(&said)));
     };
     let kept = Kept::read(exchange)?;
     let (mut packages, mut wanted) = (Vec::new(), Vec::new());
@@ -53,6 +53,21 @@ pub(super) fn resolution(request: &Request, exchange: &Exchange) -> Result<Resol
         date: kept.date().ok_or(Error::NoSources)?,
         metadata: kept.digest(),
     })
+}
+
+/// dnf 5 knows a name with a version behind it as one word.
+fn versioned(request: &Request, error: Error) -> Error {
+    let Error::UnknownPackage { name: word } = &error else {
+        return error;
+    };
+    let asked = selectors(request).into_iter().find_map(|(name, version)| {
+        let version = version?;
+        (command::with_version(&name, &version) == *word).then_some((name, version))
+    });
+    match asked {
+        Some((name, version)) => Error::UnknownVersion { name, version },
+        None => error,
+    }
 }
 
 /// Reads what dnf 5 stored.

@@ -15,7 +15,7 @@ five() {
     [ "$unsigned" != yes ] || set -- --no-gpgchecks "$@"
     [ ! -e "$x/hold" ] || set -- --repofrompath="racker-hold,file://$x/hold" \
         --setopt=racker-hold.priority=1 --setopt=racker-hold.repo_gpgcheck=0 "$@"
-    dnf5 --assumeyes --setopt=cachedir="$x/metadata/dnf" --setopt=system_cachedir="$x/metadata/dnf" \
+    dnf5 --setopt=cachedir="$x/metadata/dnf" --setopt=system_cachedir="$x/metadata/dnf" \
         --setopt=logdir="$x/cache" --setopt=zchunk=0 --setopt=best=1 \
         --setopt=install_weak_deps="$weak" --setopt='*.metadata_expire=-1' \
         --setopt='*.skip_if_unavailable=0' "$@"
@@ -37,6 +37,15 @@ case $line in
     ;;
 *)
     [ -x /usr/bin/dnf5 ] || fail "unsupported: it is neither dnf 4 nor dnf 5"
+    repositories >"$x/result/repositories"
+    [ -s "$x/result/repositories" ] || fail "sources: "
+    while read -r name packages metadata; do
+        case $unsigned$packages$metadata in
+        *1*) ;;
+        yes*) ;;
+        *) fail "untrusted: $name" ;;
+        esac
+    done <"$x/result/repositories"
     verb=$1
     shift
     five "$verb" --allowerasing --store="$x/result/stored" "$@" >"$x/result/said" \
