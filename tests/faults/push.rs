@@ -48,10 +48,10 @@ impl Kept {
                 self.upload.clear();
                 Answer::new(&format!("202 Go\r\n{here}\r\nRange: 0-0"), b"")
             }
-            "GET" if path.ends_with("/tags/list") => match self.new {
-                true => Answer::new("404 No", b""),
-                false => Answer::new("200 OK", br#"{"name":"a/b","tags":["0"]}"#),
-            },
+            "GET" if path.ends_with("/tags/list") && self.new => Answer::new("404 No", b""),
+            "GET" if path.ends_with("/tags/list") => {
+                Answer::new("200 OK", br#"{"name":"a/b","tags":["0"]}"#)
+            }
             "GET" => Answer::raw(format!(
                 "HTTP/1.1 204 Here\r\n{here}\r\n{range}\r\nConnection: close\r\n\r\n"
             )),
