@@ -201,6 +201,34 @@ fn podman_pulls_and_runs_what_was_pushed() {
     }
 }
 
+/// Whoever unpacks a hard link sets what its entry says on the file, all of whose names it changes.
+#[test]
+fn what_is_unpacked_has_its_modes_owners_and_times() {
+    const LIST: &str = "stat -c '%N %F %a %u %g %Y %h' /made /made/*";
+    let kitchen = Kitchen::new();
+    kitchen.recipe(
+        "box.toml",
+        &BOX.replace(
+            "echo small > /small",
+            "mkdir -m 1751 /made; echo body > /made/one; ln -s one /made/soft; \
+             chown 7:8 /made/one; chmod 4751 /made/one; ln /made/one /made/two; ln /made/one /made/a",
+        ),
+    );
+    kitchen.bake("box.toml").success();
+    let registry = Registry::start();
+    let name = format!("{}/box", registry.host);
+    kitchen.racker.run(&["push", "box", &name]).success();
+    let podman = support::podman::Podman::new(&kitchen.path("podman"));
+    podman.run(&["pull", "--quiet", "--tls-verify=false", &name]);
+    let theirs = podman.contain(&name, &["sh", "-c", LIST]);
+    let ours = ["run", "--rm", "--systemd=false", "box", "sh", "-c", LIST];
+    assert_eq!(theirs, kitchen.racker.run(&ours).success().text());
+    assert!(
+        theirs.contains("'/made/two' regular file 4751 7 8 "),
+        "{theirs}"
+    );
+}
+
 /// Where racker finds nothing of this machine's.
 fn away(kitchen: &Kitchen) -> Racker {
     let home = kitchen.path("home");

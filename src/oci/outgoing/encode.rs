@@ -45,12 +45,12 @@ impl FromStr for Encoding {
 }
 
 impl Encoding {
-    /// Its name, with the version of the encoder.
+    /// Its name, with a number that its bytes belong to, and those of the archives that racker makes.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip-2",
-            Self::Zstd => "zstd-1",
-            Self::None => "none-1",
+            Self::Zstd => "zstd-2",
+            Self::None => "none-2",
         }
     }
 

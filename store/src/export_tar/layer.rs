@@ -1,5 +1,6 @@
 //! The entries of a layer.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use super::entry::{Entry, end, pad};
@@ -16,7 +17,10 @@ impl Store {
     /// Errors: names that an archive cannot say, of files that begin with `.wh.` and of attributes
     /// that hold `=`.
     pub fn write_layer_tar(&self, layer: LayerId, out: &mut impl Write) -> Result<()> {
-        for (path, change) in &self.layer(layer)?.changes {
+        let changes = self.layer(layer)?.changes;
+        // Whoever unpacks a link may set what it says on the file that it is a name of.
+        let mut files: HashMap<&[u8], &Metadata> = HashMap::new();
+        for (path, change) in &changes {
             let (parent, name) = split(path);
             sayable(path, name, change)?;
             match change {
@@ -28,8 +32,16 @@ impl Store {
                     let name = if path.is_empty() { b"." } else { &path[..] };
                     header(out, &[name, b"/"].concat(), b'5', b"", metadata)?;
                 }
-                Change::Link(first) => header(out, path, b'1', first, &Metadata::new(0))?,
-                Change::Inode(inode) => self.inode(path, inode, out)?,
+                Change::Link(first) => {
+                    let metadata = files.get(&first[..]).ok_or_else(|| {
+                        Error::damaged("layer", layer, "it links to what is not in it")
+                    })?;
+                    header(out, path, b'1', first, metadata)?;
+                }
+                Change::Inode(inode) => {
+                    files.insert(path, &inode.metadata);
+                    self.inode(path, inode, out)?;
+                }
             }
         }
         end(out).map_err(fail)
