@@ -20,7 +20,7 @@ use crate::recipe::{self, Probe};
 use crate::{image, systemd};
 
 /// How long a unit must stay active where that was seen before, or is somebody else's business.
-const SHORT: Duration = Duration::from_millis(100);
+const SHORT: Duration = Duration::from_millis(50);
 /// How long it must the first time, where it is what is being made.
 const LONG: Duration = Duration::from_secs(3);
 
