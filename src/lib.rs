@@ -45,6 +45,7 @@ pub mod shown;
 pub mod subject;
 mod suggest;
 pub mod sys;
+pub mod sysext;
 pub mod systemd;
 pub mod ui;
 pub mod uuid;

@@ -16,6 +16,7 @@ mod doctor;
 mod each;
 mod events;
 mod exec;
+mod export;
 mod history;
 mod images;
 mod import;
@@ -28,6 +29,7 @@ mod login;
 mod logout;
 mod logs;
 mod network;
+mod output;
 mod pause;
 mod pkgprobe;
 mod plan;
@@ -185,6 +187,8 @@ enum Verb {
     Pkgprobe(Box<pkgprobe::Args>),
     /// Write images into an archive or an OCI layout, the same bytes everywhere
     Save(save::Args),
+    /// Write the files of a container or image: an archive, a directory, a file system image
+    Export(export::Args),
     /// List images
     Images(images::Args),
     /// List the rules by which steps are made reproducible
@@ -306,6 +310,7 @@ pub fn main() -> u8 {
         Verb::Volume(args) => volume::run(context, &args),
         Verb::Pkgprobe(args) => pkgprobe::run(context, &args),
         Verb::Save(args) => save::run(context, &args),
+        Verb::Export(args) => export::run(context, &args),
         Verb::Images(args) => images::run(context, args),
         Verb::Rules(args) => rules::run(context, args),
         Verb::Rmi(args) => rmi::run(context, args),

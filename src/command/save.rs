@@ -1,18 +1,17 @@
 //! `racker save`
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use racker_store::{Digest, Image, Store};
 
 use super::Context;
 use super::destination::Destination;
+use super::output::into_file;
 use crate::failure::{Failure, USAGE};
 use crate::image;
+use crate::oci::Reference;
 use crate::oci::outgoing::{self, Encoding};
-use crate::oci::{Error, Reference};
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
@@ -130,31 +129,6 @@ fn docker_archive(
         None => write(&mut BufWriter::with_capacity(1 << 20, io::stdout().lock()))?,
     }
     Ok(0)
-}
-
-/// Writes a file that appears when it is complete; what is no plain file is written to directly.
-fn into_file<T>(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let failed = |error: io::Error| Failure::from(Error::io(path.display(), error));
-    if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
-        let file = File::options().write(true).open(path).map_err(failed)?;
-        return write(&mut BufWriter::with_capacity(1 << 20, file));
-    }
-    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
-    let file = tempfile::Builder::new()
-        .prefix(".unfinished-")
-        .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(parent.unwrap_or(Path::new(".")))
-        .map_err(failed)?;
-    let mut out = BufWriter::with_capacity(1 << 20, file);
-    let result = write(&mut out)?;
-    let file = out
-        .into_inner()
-        .map_err(|error| failed(error.into_error()))?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(result)
 }
 
 /// The name that an image goes by elsewhere.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
-use racker_store::{CaptureOptions, Image, ImageLayer, Store, Tree};
+use racker_store::{CaptureOptions, Image, ImageLayer, LayerId, Store, Tree, TreeId};
 use rustix::fs::FileType;
 use serde_json::{Value, json};
 use walkdir::WalkDir;
@@ -141,10 +141,15 @@ pub struct Commit<'a> {
     pub keep_running: bool,
 }
 
-/// Makes an image of a container, frozen meanwhile.
-pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, Error> {
+/// The tree of a container as it is now, frozen meanwhile.
+pub fn tree(store: &Store, kept: &Kept) -> Result<TreeId, Error> {
+    frozen(store, kept, true).map(|(tree, ..)| tree)
+}
+
+/// [`capture`], with the container frozen if that is asked for and it runs.
+fn frozen(store: &Store, kept: &Kept, freeze: bool) -> Result<(TreeId, LayerId, u64), Error> {
     let (status, state) = kept.status()?;
-    let freeze = status == Status::Running && !commit.keep_running;
+    let freeze = freeze && status == Status::Running;
     let group = kept.cgroup().map_err(Error::io("freeze the container"))?;
     if freeze {
         group
@@ -157,7 +162,12 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
             .write("cgroup.freeze", "0")
             .map_err(Error::io("let the container go on"))?;
     }
-    let (tree, layer, size) = made?;
+    made
+}
+
+/// Makes an image of a container, frozen meanwhile.
+pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, Error> {
+    let (tree, layer, size) = frozen(store, kept, !commit.keep_running)?;
     let now = super::state::now() / 1_000_000_000;
     let source = store
         .images()?
@@ -251,11 +261,7 @@ fn is_variable(value: &Value) -> bool {
     name.is_some_and(|(name, _)| !name.is_empty() && !name.contains(['/', ' ', '-']))
 }
 
-fn capture(
-    store: &Store,
-    kept: &Kept,
-    base: u32,
-) -> Result<(racker_store::TreeId, racker_store::LayerId, u64), Error> {
+fn capture(store: &Store, kept: &Kept, base: u32) -> Result<(TreeId, LayerId, u64), Error> {
     let parent = kept.config.tree;
     let before = store.tree(parent)?;
     let upper = kept.path("upper");

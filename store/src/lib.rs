@@ -39,6 +39,7 @@ mod entry;
 mod erofs;
 mod error;
 mod export_tar;
+mod export_tree;
 mod gc;
 mod hex;
 mod id;

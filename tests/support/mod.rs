@@ -583,10 +583,11 @@ pub(crate) fn mini() -> &'static Path {
 }
 
 fn make_mini(root: &Path) {
-    const TOOLS: [&str; 28] = [
+    const TOOLS: [&str; 29] = [
         "cat",
         "chmod",
         "chown",
+        "mkfifo",
         "cp",
         "dash",
         "dd",

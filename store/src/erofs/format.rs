@@ -95,7 +95,7 @@ impl RawInode<'_> {
     }
 }
 
-pub(super) fn superblock(root: usize, inodes: u64, blocks: u32) -> [u8; 128] {
+pub(super) fn superblock(root: usize, inodes: u64, blocks: u32, chunked: bool) -> [u8; 128] {
     let mut out = Fields([0; 128], 0);
     out.u32(MAGIC);
     out.u32(0); // checksum, not used
@@ -110,7 +110,7 @@ pub(super) fn superblock(root: usize, inodes: u64, blocks: u32) -> [u8; 128] {
     out.u32(0); // block of the inodes
     out.u32(0); // block of shared attributes
     out.1 += 32; // identifier and volume name
-    out.u32(INCOMPATIBLE_CHUNKED);
+    out.u32(if chunked { INCOMPATIBLE_CHUNKED } else { 0 });
     out.0
 }
 

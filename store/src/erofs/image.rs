@@ -1,5 +1,7 @@
 //! Placing inodes and writing the image.
 
+use std::collections::HashMap;
+
 use super::directory::{Blocks, Child};
 use super::format::{
     BLOCK, BLOCK_BITS, CHUNK_BITS, FIRST_INODE, INODE, Layout, RawInode, SLOT, SUPERBLOCK, kind,
@@ -7,13 +9,40 @@ use super::format::{
 };
 use super::xattr;
 use crate::error::{Error, Result};
+use crate::id::ObjectId;
 use crate::tree::{Content, Directory, Metadata, Node, Tree};
 
 /// The image of a tree.
 pub(crate) fn image(tree: &Tree) -> Result<Vec<u8>> {
+    build(tree, Bodies::Objects).map(|image| image.head)
+}
+
+/// An image with the bodies of files.
+pub(crate) struct Whole {
+    /// What comes first.
+    pub(crate) head: Vec<u8>,
+    /// The objects that follow with their sizes, each from the beginning of a block.
+    pub(crate) objects: Vec<(ObjectId, u64)>,
+}
+
+/// The image of a tree with the bodies of its files.
+pub(crate) fn whole(tree: &Tree) -> Result<Whole> {
+    build(tree, Bodies::Inside)
+}
+
+/// Where the bodies of files are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bodies {
+    /// With the store's objects.
+    Objects,
+    /// Behind everything else, each once.
+    Inside,
+}
+
+fn build(tree: &Tree, bodies: Bodies) -> Result<Whole> {
     let mut items = Vec::with_capacity(tree.inodes.len() * 9 / 8);
     let mut known = vec![None; tree.inodes.len()];
-    collect(tree, &tree.root, 0, &mut items, &mut known)?;
+    collect(tree, &tree.root, 0, bodies, &mut items, &mut known)?;
     let mut position = FIRST_INODE;
     for item in &mut items {
         position = item.place(position);
@@ -23,26 +52,54 @@ pub(crate) fn image(tree: &Tree) -> Result<Vec<u8>> {
         item.block = block;
         block += item.blocks();
     }
+    let mut head = vec![0; block * BLOCK];
+    let objects = match bodies {
+        Bodies::Objects => Vec::new(),
+        Bodies::Inside => place_objects(&mut items, &mut block),
+    };
     let blocks = u32::try_from(block).map_err(|_| Error::Limit {
         what: "blocks of an image",
         limit: u32::MAX.into(),
     })?;
-    let mut out = vec![0; block * BLOCK];
+    let chunked = bodies == Bodies::Objects;
     put(
-        &mut out,
+        &mut head,
         SUPERBLOCK,
-        &superblock(items[0].offset, items.len() as u64, blocks),
+        &superblock(items[0].offset, items.len() as u64, blocks, chunked),
     );
     for (number, item) in items.iter().enumerate() {
-        item.write(&mut out, number, &items);
+        item.write(&mut head, number, &items);
     }
-    Ok(out)
+    Ok(Whole { head, objects })
+}
+
+/// Gives each object its place from a block on; says in which order they stand, with their sizes.
+fn place_objects(items: &mut [Item<'_>], block: &mut usize) -> Vec<(ObjectId, u64)> {
+    let mut objects = Vec::new();
+    let mut places = HashMap::new();
+    for item in items {
+        let Body::Content(Content::File {
+            object: Some(object),
+            size,
+        }) = item.body
+        else {
+            continue;
+        };
+        item.block = *places.entry(*object).or_insert_with(|| {
+            objects.push((*object, *size));
+            let place = *block;
+            *block += (*size as usize).div_ceil(BLOCK);
+            place
+        });
+    }
+    objects
 }
 
 /// An inode of the image.
 struct Item<'a> {
     metadata: &'a Metadata,
     body: Body<'a>,
+    bodies: Bodies,
     links: u32,
     xattrs: Vec<u8>,
     /// Where it stands in the image.
@@ -61,6 +118,7 @@ fn collect<'a>(
     tree: &'a Tree,
     directory: &'a Directory,
     parent: usize,
+    bodies: Bodies,
     items: &mut Vec<Item<'a>>,
     known: &mut [Option<usize>],
 ) -> Result<usize> {
@@ -68,6 +126,7 @@ fn collect<'a>(
     items.push(Item {
         metadata: &directory.metadata,
         body: Body::Content(&Content::Fifo), // until the children are known
+        bodies,
         links: 2,
         xattrs: xattr::encode(&directory.metadata.xattrs, None),
         offset: 0,
@@ -82,7 +141,7 @@ fn collect<'a>(
                 items[here].links += 1;
                 (
                     name,
-                    collect(tree, child, here, items, known)?,
+                    collect(tree, child, here, bodies, items, known)?,
                     kind::DIRECTORY,
                 )
             }
@@ -92,12 +151,13 @@ fn collect<'a>(
                 if at == items.len() {
                     crate::tree::check_content(name, &inode.content)?;
                     let object = match inode.content {
-                        Content::File { object, .. } => object,
+                        Content::File { object, .. } if bodies == Bodies::Objects => object,
                         _ => None,
                     };
                     items.push(Item {
                         metadata: &inode.metadata,
                         body: Body::Content(&inode.content),
+                        bodies,
                         links: 0,
                         xattrs: xattr::encode(&inode.metadata.xattrs, object),
                         offset: 0,
@@ -154,7 +214,7 @@ impl Item<'_> {
     /// Holes that stand for the data of a file.
     fn chunks(&self) -> usize {
         match self.body {
-            Body::Content(Content::File { size, .. }) => {
+            Body::Content(Content::File { size, .. }) if self.bodies == Bodies::Objects => {
                 size.div_ceil(1 << (u32::from(BLOCK_BITS) + CHUNK_BITS)) as usize
             }
             _ => 0,
@@ -190,6 +250,9 @@ impl Item<'_> {
         let tail = self.tail();
         let (layout, unit, size, kind) = match &self.body {
             Body::Content(Content::File { size: 0, .. }) => (Layout::Plain, 0, 0, kind::FILE),
+            Body::Content(Content::File { size, .. }) if self.bodies == Bodies::Inside => {
+                (Layout::Plain, self.block as u32, *size, kind::FILE)
+            }
             Body::Content(Content::File { size, .. }) => {
                 (Layout::Chunks, CHUNK_BITS, *size, kind::FILE)
             }
@@ -239,7 +302,9 @@ impl Item<'_> {
         put(out, end, &self.xattrs);
         end += self.xattrs.len();
         let (blocks, inline) = data.split_at(data.len() - tail);
-        put(out, self.block * BLOCK, blocks);
+        if !blocks.is_empty() {
+            put(out, self.block * BLOCK, blocks);
+        }
         put(out, end, inline);
         for _ in 0..self.chunks() {
             put(out, end, &u32::MAX.to_le_bytes());

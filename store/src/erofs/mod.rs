@@ -1,4 +1,4 @@
-//! A tree as an EROFS image that holds metadata alone.
+//! A tree as an EROFS image, for the store one that holds metadata alone.
 //!
 //! ```text
 //! 0      1024          1152                          4096 * n
@@ -10,6 +10,9 @@
 //! (`lowerdir=<image>::<objects>`) it *is* the tree: a file that is not empty has the attributes
 //! `trusted.overlay.metacopy` (empty) and `trusted.overlay.redirect` = `/ab/cdef...`, its size, and
 //! one chunk that is a hole.
+//!
+//! Such an image is of use to this store alone. [`whole`] makes one that has the bodies of its files as
+//! well, behind everything else, and can be mounted anywhere.
 //!
 //! The writer is our own, because the `composefs` crate keeps whole seconds only (a tree would then
 //! differ between the two ways to mount it), names objects by their fs-verity digests where ours
@@ -24,4 +27,4 @@ mod format;
 mod image;
 mod xattr;
 
-pub(crate) use image::image;
+pub(crate) use image::{image, whole};

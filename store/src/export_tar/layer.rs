@@ -1,15 +1,17 @@
 //! The entries of a layer.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::entry::{Entry, end, pad};
+use crate::diff::changes;
 use crate::error::{Error, Result};
 use crate::id::LayerId;
 use crate::layer::Change;
 use crate::path::{join, split};
 use crate::store::Store;
-use crate::tree::{Content, Inode, Metadata};
+use crate::tree::{Content, Inode, Metadata, PathBytes, Tree};
 
 impl Store {
     /// Writes a layer as a tar archive. Sockets, which an archive cannot hold, are left out.
@@ -17,10 +19,28 @@ impl Store {
     /// Errors: names that an archive cannot say, of files that begin with `.wh.` and of attributes
     /// that hold `=`.
     pub fn write_layer_tar(&self, layer: LayerId, out: &mut impl Write) -> Result<()> {
-        let changes = self.layer(layer)?.changes;
+        self.write_changes(layer, &self.layer(layer)?.changes, out)
+    }
+
+    /// Writes a whole tree as a tar archive. Errors as [`Store::write_layer_tar`] has them.
+    pub fn write_tree_tar(&self, tree: &Tree, out: &mut impl Write) -> Result<()> {
+        let mut changes = changes(&Tree::default(), tree);
+        if changes.first().is_none_or(|(path, _)| !path.is_empty()) {
+            let root = Change::Directory(tree.root.metadata.clone());
+            changes.insert(0, (PathBytes::new(), root));
+        }
+        self.write_changes("of a tree", &changes, out)
+    }
+
+    fn write_changes(
+        &self,
+        what: impl Display + Copy,
+        changes: &[(PathBytes, Change)],
+        out: &mut impl Write,
+    ) -> Result<()> {
         // Whoever unpacks a link may set what it says on the file that it is a name of.
         let mut files: HashMap<&[u8], &Metadata> = HashMap::new();
-        for (path, change) in &changes {
+        for (path, change) in changes {
             let (parent, name) = split(path);
             sayable(path, name, change)?;
             match change {
@@ -34,7 +54,7 @@ impl Store {
                 }
                 Change::Link(first) => {
                     let metadata = files.get(&first[..]).ok_or_else(|| {
-                        Error::damaged("layer", layer, "it links to what is not in it")
+                        Error::damaged("layer", what, "it links to what is not in it")
                     })?;
                     header(out, path, b'1', first, metadata)?;
                 }
