@@ -12,6 +12,7 @@ use super::bake::Options;
 use super::check::Unequal;
 use super::metadata::Keeper;
 use super::{Error, Event, Workshop, bootstrap, files, last_log, packages, run};
+use crate::cache::Wanted;
 use crate::plan::lock::Lock;
 use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
 use crate::provision::normalise::{self, After};
@@ -39,17 +40,10 @@ pub(super) struct Made {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) realisation: Realisation,
+    /// Whether it was made just now.
+    pub(super) made: bool,
     /// What came out when it was made again, if that was asked for and was something else.
     pub(super) unequal: Option<Unequal>,
-}
-
-impl Outcome {
-    fn of(realisation: Realisation) -> Self {
-        Self {
-            realisation,
-            unequal: None,
-        }
-    }
 }
 
 /// What is known of the tree a step starts from.
@@ -60,34 +54,44 @@ pub(super) struct Parent {
 }
 
 impl Step<'_> {
-    /// The step's result: from an earlier realisation of the same key, else made now. Entries that
-    /// the lock lacks are added to it.
+    /// The step's result: from an earlier realisation of the same key, here or in a shared cache, else
+    /// made now. Entries that the lock lacks are added to it.
     pub(super) fn realise(&self, parent: TreeId, lock: &mut Lock) -> Result<Outcome, Error> {
         self.pin(parent, lock)?;
         let mut document = self.document(parent, lock)?;
-        let found = self.found(&document)?;
-        if let Some(found) = &found
-            && !self.options.check
-        {
+        let mut known = self.found(&document)?;
+        if known.is_some() {
             self.tell_cached();
-            return Ok(Outcome::of(found.clone()));
+        }
+        if let Some(realisation) = known.take_if(|_| !self.options.check) {
+            return Ok(Outcome {
+                realisation,
+                made: false,
+                unequal: None,
+            });
         }
         let parent = Parent {
             id: parent,
             tree: self.shop.store.tree(parent)?,
         };
-        if found.is_none()
+        if known.is_none() {
+            known = self.from_cache(&parent, &document)?;
+        }
+        if known.is_none()
             && (packages::renew(self, &parent, lock)? || bootstrap::renew(self, lock)?)
         {
             document = self.document(parent.id, lock)?;
+            known = self.from_cache(&parent, &document)?;
         }
         // Whoever else makes this step has it done when the lock is free.
         let _turn = self.take_turn(&document)?;
-        let realisation = match self.found(&document)? {
-            Some(found) => {
-                self.tell_cached();
-                found
-            }
+        if known.is_none() {
+            known = self.found(&document)?;
+            known.iter().for_each(|_| self.tell_cached());
+        }
+        let made = known.is_none();
+        let realisation = match known {
+            Some(known) => known,
             None => self.make_and_record(&parent, &document, lock)?,
         };
         let unequal = if self.options.check {
@@ -97,8 +101,49 @@ impl Step<'_> {
         };
         Ok(Outcome {
             realisation,
+            made,
             unequal,
         })
+    }
+
+    /// The step's result from a shared cache, recorded as if it had been made here.
+    fn from_cache(
+        &self,
+        parent: &Parent,
+        document: &KeyDocument,
+    ) -> Result<Option<Realisation>, Error> {
+        let Workshop { store, cache, .. } = self.shop;
+        if self.options.no_cache || !cache.reads() {
+            return Ok(None);
+        }
+        // Nothing travels twice.
+        let _turn = self.take_turn(document)?;
+        if let Some(found) = self.found(document)? {
+            self.tell_cached();
+            return Ok(Some(found));
+        }
+        let wanted = Wanted {
+            key: document.key(),
+            id: &self.planned.id,
+            parent: parent.id,
+            below: &parent.tree,
+        };
+        let Some(found) = cache.step(store, wanted, self.shop.reporter.progress())? else {
+            return Ok(None);
+        };
+        let made = Made {
+            tree: found.tree,
+            log: None,
+        };
+        let realisation = self.record(parent, document, made, found.milliseconds)?;
+        self.tell(|id, place, total, summary| Event::StepFound {
+            id,
+            place,
+            total,
+            summary,
+            cache: &found.place,
+        });
+        Ok(Some(realisation))
     }
 
     fn make_and_record(

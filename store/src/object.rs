@@ -57,6 +57,35 @@ impl Store {
         Ok(id)
     }
 
+    /// Keeps the next `size` bytes, which must be the object of this name: of others nothing is kept.
+    pub fn receive_object(&self, id: ObjectId, size: u64, reader: impl Read) -> Result<()> {
+        let wrong = || Error::damaged("object", id, "other bytes came");
+        let mut reader = reader.take(size);
+        let mut part = Vec::new();
+        if size <= SMALL as u64 {
+            read_part(&mut reader, &mut part)?;
+            if ObjectId::of(&part) != id {
+                return Err(wrong());
+            }
+            let mut new = self.new_object()?;
+            new.append(&part)?;
+            return new.link(id, size);
+        }
+        let mut new = self.new_object()?;
+        while read_part(&mut reader, &mut part)? > 0 {
+            new.write(&part)?;
+        }
+        if new.hash.finalize().as_bytes() != id.as_bytes() {
+            return Err(wrong());
+        }
+        new.link(id, size)
+    }
+
+    /// Whether the object is there with all its bytes; if so it stays as long as this store is open.
+    pub fn keep_object(&self, id: ObjectId, size: u64) -> Result<bool> {
+        self.freshen_whole(id, size)
+    }
+
     /// The bytes of an object.
     pub fn open_object(&self, id: ObjectId) -> Result<File> {
         let path = self.object_path(id);

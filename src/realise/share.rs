@@ -1,0 +1,74 @@
+//! What a bake led to, for other machines.
+
+use racker_store::{Digest, Image};
+
+use super::image::StepResult;
+use super::{Error, Event, Workshop};
+use crate::oci::Reference;
+use crate::plan::lock::Lock;
+use crate::plan::{Plan, PlannedStep};
+use crate::recipe::From;
+
+/// Puts the base and the results of the first steps of a plan where results are put, if anywhere.
+/// What goes wrong is told, and that is all.
+pub(super) fn share(
+    shop: Workshop<'_>,
+    plan: &Plan,
+    results: &[StepResult],
+    lock: &Lock,
+    platform: &str,
+) {
+    let Some(target) = shop.cache.target() else {
+        return;
+    };
+    let (store, cache) = (shop.store, shop.cache);
+    let progress = shop.reporter.progress();
+    if let Ok(Some((pinned, image))) = base(shop, &plan.base, lock, platform)
+        && cache.put_base(store, &image, &pinned, &shop.oci_options())
+    {
+        let text = format!("{}: put into the cache {target}", pinned.familiar());
+        shop.reporter.event(Event::Message(&text));
+    }
+    let mut count = 0;
+    for (planned, result) in plan.steps.iter().zip(results) {
+        let (id, realisation) = (&planned.id, &result.realisation);
+        count += usize::from(cache.put_step(store, realisation, id, progress));
+        let files = files(shop, planned, lock, platform);
+        cache.put_files(store, realisation.key, &files, id, progress);
+    }
+    if count > 0 {
+        let steps = if count == 1 { "step" } else { "steps" };
+        let text = format!("{count} {steps} put into the cache {target}");
+        shop.reporter.event(Event::Message(&text));
+    }
+}
+
+/// The image of a registry that the plan starts from.
+fn base(
+    shop: Workshop<'_>,
+    from: &From,
+    lock: &Lock,
+    platform: &str,
+) -> Result<Option<(Reference, Image)>, Error> {
+    let From::Reference(text) = from else {
+        return Ok(None);
+    };
+    let Some(digest) = lock.base(text, platform) else {
+        return Ok(None);
+    };
+    let pinned = Reference::parse(text)?.with_digest(*digest);
+    let image = shop.store.image(&pinned.to_string())?;
+    Ok(image.map(|image| (pinned, image)))
+}
+
+/// The package files of a step that the store has.
+fn files(shop: Workshop<'_>, planned: &PlannedStep, lock: &Lock, platform: &str) -> Vec<Digest> {
+    let packages = lock.packages(&planned.id, platform).unwrap_or_default();
+    let files = packages
+        .iter()
+        .flat_map(|package| [Some(package.sha256), package.signature])
+        .flatten();
+    files
+        .filter(|digest| shop.store.blob(digest).is_some())
+        .collect()
+}
