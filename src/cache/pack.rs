@@ -27,7 +27,7 @@ const LEAST: u64 = 256 << 10;
 /// A pack ends when it has this many bytes.
 const MOST: u64 = 4 << 20;
 /// After one body of so many, a pack ends.
-const ONE_IN: u8 = 64;
+const ONE_IN: u8 = 32;
 /// Packs of one layer.
 pub(super) const PACKS: usize = 3000;
 const LEVEL: i32 = 3;

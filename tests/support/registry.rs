@@ -23,6 +23,8 @@ pub(crate) struct Registry {
 pub(crate) struct Extra {
     /// Below `http`, indented by two.
     pub(crate) http: String,
+    /// Below `storage`, indented by two.
+    pub(crate) storage: String,
     /// At the top.
     pub(crate) top: String,
 }
@@ -50,8 +52,9 @@ impl Registry {
         let storage = directory.path().join("storage");
         let text = format!(
             "version: 0.1\nlog:\n  level: error\n\
-             storage:\n  filesystem: {{rootdirectory: {}}}\nhttp:\n  addr: {host}\n{}{}",
+             storage:\n  filesystem: {{rootdirectory: {}}}\n{}http:\n  addr: {host}\n{}{}",
             storage.display(),
+            extra.storage,
             extra.http,
             extra.top
         );
@@ -94,6 +97,11 @@ impl Registry {
         arguments.extend(options);
         arguments.extend([source, &target]);
         tool("skopeo", &arguments);
+    }
+
+    /// The directory in which the registry keeps everything.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.directory.path().join("storage")
     }
 
     /// The file in which the registry keeps a blob.
