@@ -87,31 +87,35 @@ impl From<Error> for Trouble {
 
 impl<'a> Cache<'a> {
     /// The caches of `settings`, those to read from by `quick`, which has little patience. With a
-    /// `signer` results are put where the settings say, by `client`. Asks nobody yet.
+    /// `signer` results are put where the settings say, by `client`. Asks nobody yet; what cannot be
+    /// asked, by the configuration of registries, is told and left out.
     pub fn open(
         settings: &Settings,
         signer: Option<SecretKey>,
         quick: &'a Client,
         client: &'a Client,
         registries: &Registries,
-    ) -> Result<Self> {
+        progress: &dyn Progress,
+    ) -> Self {
+        let told = |place: &Reference, opened: Result<Place<'a>>| {
+            let tell = |error: &Error| progress.message(&unusable(&place.name(), error));
+            opened.inspect_err(tell).ok()
+        };
         let sources = settings.read.iter();
-        let sources = sources.map(|it| Place::to_read(it, quick, registries));
+        let sources = sources.filter_map(|it| told(it, Place::to_read(it, quick, registries)));
         let mut trusted = settings.trusted.clone();
         // Whoever signs here is believed here.
         trusted.extend(signer.iter().map(|key| key.public().clone()));
-        let target = match (&settings.push, signer) {
-            (Some(push), Some(key)) => {
-                Some((Place::to_write(push, quick, client, registries)?, key))
-            }
-            _ => None,
-        };
-        Ok(Self {
-            sources: sources.collect::<Result<_>>()?,
+        let target = settings.push.as_ref().zip(signer).and_then(|(it, key)| {
+            let place = told(it, Place::to_write(it, quick, client, registries))?;
+            Some((place, key))
+        });
+        Self {
+            sources: sources.collect(),
             target,
             trusted,
             known: Mutex::default(),
-        })
+        }
     }
 
     /// No cache at all.
@@ -185,7 +189,7 @@ impl<'a> Cache<'a> {
             _ => match place.probe() {
                 Ok(()) => true,
                 Err(error) => {
-                    progress.message(&unusable(place, &error));
+                    progress.message(&unusable(&place.name, &error));
                     known.insert((place.name.clone(), !place.writes), false);
                     false
                 }
@@ -204,7 +208,7 @@ impl<'a> Cache<'a> {
                     known.insert((place.name.clone(), !place.writes), false);
                 }
                 if known.insert(place.key(), false) != Some(false) {
-                    progress.message(&unusable(place, &error));
+                    progress.message(&unusable(&place.name, &error));
                 }
                 return;
             }
@@ -252,11 +256,8 @@ fn read_statement(place: &Place<'_>, artifact: &Artifact) -> Result<Signed, Trou
     Signed::parse(&bytes).ok_or_else(wrong)
 }
 
-fn unusable(place: &Place<'_>, error: &Error) -> String {
-    format!(
-        "warning: going on without the cache {}: {error}",
-        place.name
-    )
+fn unusable(place: &str, error: &Error) -> String {
+    format!("warning: going on without the cache {place}: {error}")
 }
 
 /// Whether an error says that a place is of no use, whatever it is asked.

@@ -10,7 +10,7 @@ use super::pack::{self, Body};
 use super::place::Place;
 use super::signed::{Signed, Verdict};
 use super::{Cache, STATEMENT, SecretKey, Trouble, read_statement};
-use crate::oci::{Artifact, Error, Part, Progress, Result, deposit, each, read_blob};
+use crate::oci::{Artifact, Error, Part, Progress, Result, deposit, each, is_there, read_blob};
 
 const KIND: &str = "application/vnd.racker.step.v1";
 const LAYER: &str = "application/vnd.racker.layer.v1+zstd";
@@ -100,11 +100,13 @@ impl Cache<'_> {
     }
 
     /// Puts a step's result where results are put, unless somebody trusted did; says whether it did.
+    /// Where it was `made`, nobody could use what is there: it is looked whether that is complete.
     pub fn put_step(
         &self,
         store: &Store,
         realisation: &Realisation,
         id: &str,
+        made: bool,
         progress: &dyn Progress,
     ) -> bool {
         let (Some(parent), Some(layer)) = (realisation.parent, realisation.layer) else {
@@ -118,7 +120,7 @@ impl Cache<'_> {
         };
         let what = format!("step {id}");
         let put = self.with_target(&what, progress, |place, key| {
-            self.put(store, place, key, claim, progress)
+            self.put(store, place, key, claim, made, progress)
         });
         put == Some(true)
     }
@@ -129,6 +131,7 @@ impl Cache<'_> {
         place: &Place<'_>,
         key: &SecretKey,
         claim: StepClaim,
+        made: bool,
         progress: &dyn Progress,
     ) -> Result<bool, Trouble> {
         let tag = tag(claim.key);
@@ -136,10 +139,12 @@ impl Cache<'_> {
         if let Some(there) = Artifact::get(&place.repository, &tag)?
             && let Ok(known) = read_statement(place, &there)
         {
-            if known.verdict(&self.trusted) == Verdict::Trusted {
+            let trusted = known.verdict(&self.trusted) == Verdict::Trusted;
+            let same = known.claim == signed.claim;
+            if trusted && (!same || !made || is_whole(place, &there)?) {
                 return Ok(false);
             }
-            if known.claim == signed.claim {
+            if same {
                 // Others came to the same: it is theirs and ours.
                 signed = known;
             }
@@ -152,6 +157,15 @@ impl Cache<'_> {
         artifact.put(&place.repository, &tag)?;
         Ok(true)
     }
+}
+
+/// Whether the registry has all parts of an artifact.
+fn is_whole(place: &Place<'_>, artifact: &Artifact) -> Result<bool> {
+    let parts = &artifact.parts;
+    let there = each(parts.len(), PARALLEL, |index| {
+        is_there(&place.repository, &parts[index].blob, None)
+    })?;
+    Ok(there.into_iter().all(|there| there))
 }
 
 /// The layer that the claim names.

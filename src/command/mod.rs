@@ -411,7 +411,10 @@ impl Context {
         let cache = if self.settings.offline {
             Cache::none()
         } else {
-            Cache::open(&self.settings.cache, signer, &hasty, &client, &registries)?
+            {
+                let (settings, progress) = (&self.settings.cache, reporter.progress());
+                Cache::open(settings, signer, &hasty, &client, &registries, progress)
+            }
         };
         work(Workshop {
             store: &store,

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use oci_spec::image::ImageManifest;
 use racker_store::Digest;
@@ -15,7 +18,7 @@ use serde_json::{Value, json};
 use super::error::{Error, Result};
 use super::manifest::{Blob, LAYERS_MAX, OCI_MANIFEST, sha256};
 use super::outgoing::Hashing;
-use super::progress::Progress;
+use super::progress::{Progress, Silent};
 use super::registry::{Ask, Repository};
 use super::request::{Method, Payload};
 use super::upload::{is_there, upload};
@@ -23,6 +26,10 @@ use crate::canonical::canonical;
 
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const EMPTY: &[u8] = b"{}";
+
+/// How often a manifest is put, and how long it is waited in between, for each time that it was.
+const TRIES: u32 = 4;
+const WAIT: Duration = Duration::from_millis(50);
 
 /// What a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +59,22 @@ impl Artifact {
 
     /// Puts the manifest under a tag; its blobs are there.
     pub(crate) fn put(&self, repository: &Repository<'_>, tag: &str) -> Result<()> {
-        let empty = blob_of(EMPTY);
-        if !is_there(repository, &empty, None)? {
-            deposit(repository, None, &super::progress::Silent, "{}", |out| {
-                let written = out.write_all(EMPTY);
-                written.map_err(|error| Error::io("{}", error))
-            })?;
+        put_empty(repository)?;
+        let bytes = self.encode();
+        let mut tries = 1;
+        loop {
+            match put_manifest(repository, tag, OCI_MANIFEST, &bytes) {
+                // Registries on a plain file system do not see a blob while somebody else uploads
+                // the same one once more.
+                Err(Error::Status { status: 400, .. } | Error::NotFound { .. })
+                    if tries < TRIES =>
+                {
+                    thread::sleep(WAIT * tries);
+                    tries += 1;
+                }
+                result => return result.map(drop),
+            }
         }
-        put_manifest(repository, tag, OCI_MANIFEST, &self.encode()).map(drop)
     }
 
     /// The parts of this type.
@@ -114,6 +129,20 @@ impl Artifact {
             parts: manifest.layers().iter().map(part).collect::<Result<_>>()?,
         })
     }
+}
+
+/// Has the registry know the empty configuration.
+fn put_empty(repository: &Repository<'_>) -> Result<()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if is_there(repository, &blob_of(EMPTY), None)? {
+        return Ok(());
+    }
+    let put = deposit(repository, None, &Silent, "{}", |out| {
+        let written = out.write_all(EMPTY);
+        written.map_err(|error| Error::io("{}", error))
+    });
+    put.map(drop)
 }
 
 /// Uploads what `write` writes, unless it is there; says whether it was sent. It lies in `stage`, or

@@ -88,3 +88,4 @@ pub use registries::{Registries, Settings};
 pub(crate) use registry::{Ask, Repository};
 pub(crate) use request::Method;
 pub use retry::Retry;
+pub(crate) use upload::is_there;

@@ -176,6 +176,7 @@ impl<'a> Work<'a> {
             realisation,
             summary: planned.summary.clone(),
             impure: planned.impure,
+            made: outcome.made,
         });
         Ok(())
     }

@@ -4,10 +4,13 @@ use racker_store::{Digest, Image};
 
 use super::image::StepResult;
 use super::{Error, Event, Workshop};
-use crate::oci::Reference;
+use crate::oci::{Reference, each};
 use crate::plan::lock::Lock;
 use crate::plan::{Plan, PlannedStep};
 use crate::recipe::From;
+
+/// Steps under way at once.
+const PARALLEL: usize = 3;
 
 /// Puts the base and the results of the first steps of a plan where results are put, if anywhere.
 /// What goes wrong is told, and that is all.
@@ -29,13 +32,15 @@ pub(super) fn share(
         let text = format!("{}: put into the cache {target}", pinned.familiar());
         shop.reporter.event(Event::Message(&text));
     }
-    let mut count = 0;
-    for (planned, result) in plan.steps.iter().zip(results) {
+    let put = each(results.len(), PARALLEL, |index| {
+        let (planned, result) = (&plan.steps[index], &results[index]);
         let (id, realisation) = (&planned.id, &result.realisation);
-        count += usize::from(cache.put_step(store, realisation, id, progress));
+        let put = cache.put_step(store, realisation, id, result.made, progress);
         let files = files(shop, planned, lock, platform);
         cache.put_files(store, realisation.key, &files, id, progress);
-    }
+        Ok(put)
+    });
+    let count = put.iter().flatten().filter(|put| **put).count();
     if count > 0 {
         let steps = if count == 1 { "step" } else { "steps" };
         let text = format!("{count} {steps} put into the cache {target}");
@@ -61,14 +66,18 @@ fn base(
     Ok(image.map(|image| (pinned, image)))
 }
 
-/// The package files of a step that the store has.
+/// The package files of a step, if the store has all of them.
 fn files(shop: Workshop<'_>, planned: &PlannedStep, lock: &Lock, platform: &str) -> Vec<Digest> {
     let packages = lock.packages(&planned.id, platform).unwrap_or_default();
     let files = packages
         .iter()
-        .flat_map(|package| [Some(package.sha256), package.signature])
-        .flatten();
-    files
-        .filter(|digest| shop.store.blob(digest).is_some())
-        .collect()
+        .flat_map(|package| [Some(package.sha256), package.signature]);
+    let files: Vec<Digest> = files.flatten().collect();
+    // Whoever fetched the step has none.
+    let there = |digest: &Digest| shop.store.blob(digest).is_some();
+    if files.iter().all(there) {
+        files
+    } else {
+        Vec::new()
+    }
 }

@@ -10,7 +10,7 @@ use crate::{Bench, made, metadata_images, nothing_was_executed, tree};
 
 #[test]
 fn a_fresh_machine_executes_nothing() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     let pushed = bench.push("box.toml").success();
     pushed.says(&format!("3 steps put into the cache {}", bench.cache));
     let other = bench.machine("other");
@@ -49,7 +49,7 @@ fn a_fresh_machine_executes_nothing() {
     let again = bench.fetch(&other).success();
     assert_eq!(again.stderr.matches("(cached)").count(), 3);
     assert_eq!(bench.registry.requests().len(), before);
-    drop(bench.registry);
+    bench.registry.stop();
     let offline = ["bake", "box.toml", "--locked", "--offline"];
     other.run(&offline).success();
     let why = other.run(&["why", "box.toml"]).success();

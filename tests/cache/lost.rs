@@ -1,8 +1,11 @@
 //! Registries that do not answer, or stop to.
 
+use std::fs;
 use std::net::TcpListener;
 
 use crate::support::{Output, Racker};
+use crate::tampered::{PACK, manifest, tags};
+use crate::trust::made_with_warnings;
 use crate::{Bench, made, tree};
 
 /// All steps were made, with one word about the cache.
@@ -18,17 +21,41 @@ fn made_without(bench: &Bench, racker: &Racker, output: Output) {
 
 #[test]
 fn a_registry_that_is_down() {
-    let bench = Bench::filled();
+    let mut bench = Bench::filled();
+    bench.registry.stop();
     let racker = bench.machine("other");
-    let signing = racker.env("RACKER_SIGNING_KEY", bench.kitchen.path("ci.key"));
-    let cache = bench.cache.clone();
-    let Bench { registry, .. } = bench;
-    drop(registry);
+    let racker = racker.env("RACKER_SIGNING_KEY", bench.kitchen.path("ci.key"));
+    let cache = &bench.cache;
+    let arguments = ["bake", "box.toml", "--json", "--cache", cache];
+    let both = [&arguments[..], &["--cache-push", cache]].concat();
+    let output = racker.run(&both).success();
+    made_without(&bench, &racker, output);
+}
+
+/// Parts of what is there are gone; whoever has them puts them back.
+#[test]
+fn a_registry_that_lost_something() {
     let bench = Bench::filled();
-    let arguments = ["bake", "box.toml", "--json", "--cache", &cache];
-    let both = [&arguments[..], &["--cache-push", &cache]].concat();
-    let output = signing.run(&both).success();
-    made_without(&bench, &signing, output);
+    let repository = "docker/registry/v2/repositories/team/cache/_layers/sha256";
+    let links = bench.registry.storage().join(repository);
+    let mut lost = 0;
+    for tag in tags(&bench.cache, "step-") {
+        for part in manifest(&bench.cache, &tag)["layers"].as_array().unwrap() {
+            if part["mediaType"] == PACK {
+                let hex = &part["digest"].as_str().unwrap()["sha256:".len()..];
+                lost += usize::from(fs::remove_dir_all(links.join(hex)).is_ok());
+            }
+        }
+    }
+    assert!(lost > 3);
+    let racker = bench.machine("other");
+    let racker = racker.env("RACKER_SIGNING_KEY", bench.kitchen.path("ci.key"));
+    let arguments = ["bake", "box.toml", "--json", "--cache", &bench.cache];
+    let both = [&arguments[..], &["--cache-push", &bench.cache]].concat();
+    let output = racker.run(&both).success().says("3 steps put into");
+    made_with_warnings(&bench, &racker, output, "not found on");
+    let third = bench.machine("third");
+    assert_eq!(made(&bench.fetch(&third).success()), 0);
 }
 
 /// Somebody takes the connection and says nothing.
@@ -76,7 +103,7 @@ fn what_fails_here_is_no_fault_of_the_cache() {
     let racker = bench.machine("other");
     racker.run(&["images"]).success();
     let mount = bench.kitchen.path("small");
-    std::fs::create_dir(&mount).unwrap();
+    fs::create_dir(&mount).unwrap();
     let script = "mount -t tmpfs -o size=900k none small && shift && \
         RACKER_STORE=$PWD/small/store exec \"$@\"";
     let mut command = racker.surround(crate::support::tool("unshare", "util-linux"));

@@ -67,7 +67,7 @@ fn small_files_travel_together() {
 
 #[test]
 fn skopeo_copies_a_cache() {
-    let bench = Bench::filled();
+    let mut bench = Bench::filled();
     let other = Registry::start();
     let target = format!("{}/copied", other.host);
     tool(
@@ -87,12 +87,7 @@ fn skopeo_copies_a_cache() {
     let arguments = ["bake", "box.toml", "--locked", "--json", "--cache"];
     let cache = format!("{target}/cache");
     let arguments = [&arguments[..], &[&cache]].concat();
-    let Bench {
-        kitchen: _kitchen,
-        registry,
-        ..
-    } = bench;
-    drop(registry);
+    bench.registry.stop();
     let baked = racker.without("systemd-nspawn", &arguments).success();
     assert_eq!(made(&baked), 0, "{}", baked.report());
     nothing_was_executed(&racker);

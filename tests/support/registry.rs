@@ -99,6 +99,12 @@ impl Registry {
         tool("skopeo", &arguments);
     }
 
+    /// Ends the registry; nobody answers any more.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// The directory in which the registry keeps everything.
     pub(crate) fn storage(&self) -> PathBuf {
         self.directory.path().join("storage")
@@ -137,8 +143,7 @@ impl Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 
