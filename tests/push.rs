@@ -374,8 +374,8 @@ fn certificates_of_ones_own() {
 /// A registry that wants these tokens.
 fn guarded(tokens: &Tokens) -> Extra {
     Extra {
-        http: String::new(),
         top: tokens.configuration(),
+        ..Extra::default()
     }
 }
 

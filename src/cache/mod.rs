@@ -1,13 +1,13 @@
 //! A cache of what steps led to, shared by machines: repositories of OCI registries.
 //!
 //! ```text
-//! step-<key>         what a step led to            step
-//!   statement        key, parent, tree, layer, and who signed that       claim, signed, key
-//!   layer            what changes of the parent's tree
-//!   packs            the bytes of files                                   pack
-//! base-<digest>      which image of the cache stands for one of another registry   base
+//! step-<key>            what a step led to                                     step, put
+//!   statement           key, parent, tree, layer, and who signed that          claim, signed, key
+//!   layer               what changes of the parent's tree
+//!   packs               the bytes of files                                     pack
+//! base-<digest>         which image of the cache stands for one from elsewhere base
 //! base-<digest>-image   that image, an ordinary one
-//! files-<key>        the package files that a step installed              files
+//! files-<key>           the package files that a step installed                files
 //! ```
 //!
 //! Each is an artifact under a tag, so that copying a repository's tags copies the cache.
@@ -23,6 +23,7 @@ mod files;
 mod key;
 mod pack;
 mod place;
+mod put;
 mod signed;
 mod step;
 

@@ -74,8 +74,11 @@ impl<'a> Place<'a> {
         };
         match self.registry.ask(&ask) {
             Ok(answer) if answer.status() >= 500 => Err(answer.into_error("the registry")),
-            Err(error @ (Error::Unreachable { .. } | Error::RateLimited { .. })) => Err(error),
-            Err(error @ Error::Status { status: 500.., .. }) => Err(error),
+            Err(
+                error @ (Error::Unreachable { .. }
+                | Error::RateLimited { .. }
+                | Error::Status { status: 500.., .. }),
+            ) => Err(error),
             _ => Ok(()),
         }
     }

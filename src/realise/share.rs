@@ -1,16 +1,65 @@
-//! What a bake led to, for other machines.
+//! What steps led to, from other machines and for them.
 
-use racker_store::{Digest, Image};
+use racker_store::{Digest, Image, Realisation};
 
 use super::image::StepResult;
+use super::step::{Made, Parent, Step};
 use super::{Error, Event, Workshop};
+use crate::cache::Wanted;
 use crate::oci::{Reference, each};
 use crate::plan::lock::Lock;
-use crate::plan::{Plan, PlannedStep};
+use crate::plan::{KeyDocument, Plan, PlannedStep};
 use crate::recipe::From;
 
 /// Steps under way at once.
 const PARALLEL: usize = 3;
+
+impl Step<'_> {
+    /// The step's result from a shared cache, recorded as if it had been made here.
+    pub(super) fn shared(
+        &self,
+        parent: &Parent,
+        document: &KeyDocument,
+    ) -> Result<Option<Realisation>, Error> {
+        let Workshop {
+            store,
+            cache,
+            reporter,
+            ..
+        } = self.shop;
+        if self.options.no_cache || !cache.reads() {
+            return Ok(None);
+        }
+        // Nothing travels twice.
+        let _turn = self.take_turn(document)?;
+        if let Some(found) = self.found(document)? {
+            self.tell_cached();
+            return Ok(Some(found));
+        }
+        let wanted = Wanted {
+            key: document.key(),
+            id: &self.planned.id,
+            parent: parent.id,
+            below: &parent.tree,
+        };
+        let Some(found) = cache.step(store, wanted, reporter.progress())? else {
+            return Ok(None);
+        };
+        let made = Made {
+            tree: found.tree,
+            log: None,
+        };
+        let realisation = self.record(parent, document, made, found.milliseconds)?;
+        self.tell(|id, place, total, summary| Event::StepFound {
+            id,
+            place,
+            total,
+            summary,
+            cache: &found.place,
+        });
+        Ok(Some(realisation))
+    }
+}
 
 /// Puts the base and the results of the first steps of a plan where results are put, if anywhere.
 /// What goes wrong is told, and that is all.

@@ -12,7 +12,6 @@ use super::bake::Options;
 use super::check::Unequal;
 use super::metadata::Keeper;
 use super::{Error, Event, Workshop, bootstrap, files, last_log, packages, run};
-use crate::cache::Wanted;
 use crate::plan::lock::Lock;
 use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
 use crate::provision::normalise::{self, After};
@@ -75,19 +74,21 @@ impl Step<'_> {
             tree: self.shop.store.tree(parent)?,
         };
         if known.is_none() {
-            known = self.from_cache(&parent, &document)?;
+            known = self.shared(&parent, &document)?;
         }
         if known.is_none()
             && (packages::renew(self, &parent, lock)? || bootstrap::renew(self, lock)?)
         {
             document = self.document(parent.id, lock)?;
-            known = self.from_cache(&parent, &document)?;
+            known = self.shared(&parent, &document)?;
         }
         // Whoever else makes this step has it done when the lock is free.
         let _turn = self.take_turn(&document)?;
         if known.is_none() {
             known = self.found(&document)?;
-            known.iter().for_each(|_| self.tell_cached());
+            if known.is_some() {
+                self.tell_cached();
+            }
         }
         let made = known.is_none();
         let realisation = match known {
@@ -104,46 +105,6 @@ impl Step<'_> {
             made,
             unequal,
         })
-    }
-
-    /// The step's result from a shared cache, recorded as if it had been made here.
-    fn from_cache(
-        &self,
-        parent: &Parent,
-        document: &KeyDocument,
-    ) -> Result<Option<Realisation>, Error> {
-        let Workshop { store, cache, .. } = self.shop;
-        if self.options.no_cache || !cache.reads() {
-            return Ok(None);
-        }
-        // Nothing travels twice.
-        let _turn = self.take_turn(document)?;
-        if let Some(found) = self.found(document)? {
-            self.tell_cached();
-            return Ok(Some(found));
-        }
-        let wanted = Wanted {
-            key: document.key(),
-            id: &self.planned.id,
-            parent: parent.id,
-            below: &parent.tree,
-        };
-        let Some(found) = cache.step(store, wanted, self.shop.reporter.progress())? else {
-            return Ok(None);
-        };
-        let made = Made {
-            tree: found.tree,
-            log: None,
-        };
-        let realisation = self.record(parent, document, made, found.milliseconds)?;
-        self.tell(|id, place, total, summary| Event::StepFound {
-            id,
-            place,
-            total,
-            summary,
-            cache: &found.place,
-        });
-        Ok(Some(realisation))
     }
 
     fn make_and_record(
@@ -180,7 +141,7 @@ impl Step<'_> {
         result
     }
 
-    fn tell_cached(&self) {
+    pub(super) fn tell_cached(&self) {
         self.tell(|id, place, total, summary| Event::StepCached {
             id,
             place,
@@ -230,7 +191,7 @@ impl Step<'_> {
         Ok(key(self.planned, parent, context)?)
     }
 
-    fn found(&self, document: &KeyDocument) -> Result<Option<Realisation>, Error> {
+    pub(super) fn found(&self, document: &KeyDocument) -> Result<Option<Realisation>, Error> {
         if self.options.no_cache {
             return Ok(None);
         }
@@ -244,13 +205,16 @@ impl Step<'_> {
         Ok(None)
     }
 
-    fn tell<'s>(&'s self, event: impl FnOnce(&'s str, usize, usize, &'s str) -> Event<'s>) {
+    pub(super) fn tell<'s>(
+        &'s self,
+        event: impl FnOnce(&'s str, usize, usize, &'s str) -> Event<'s>,
+    ) {
         let planned = self.planned;
         let event = event(&planned.id, planned.number, self.total, &planned.summary);
         self.shop.reporter.event(event);
     }
 
-    fn take_turn(&self, document: &KeyDocument) -> Result<File, Error> {
+    pub(super) fn take_turn(&self, document: &KeyDocument) -> Result<File, Error> {
         let path = self.shop.store.locks().join(document.key().to_string());
         let open = || -> std::io::Result<File> {
             loop {

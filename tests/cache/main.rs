@@ -15,8 +15,9 @@ mod trust;
 #[allow(dead_code, reason = "a part of it is used")]
 mod wire;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use registry::Registry;
 use support::{Kitchen, Output, Racker, names};
@@ -124,14 +125,12 @@ pub(crate) fn nothing_was_executed(racker: &Racker) {
     assert_eq!(names(&racker.store().join("logs")), Vec::<String>::new());
 }
 
-/// The bytes of every metadata image of a store, by name.
-pub(crate) fn metadata_images(store: &Path) -> Vec<(String, Vec<u8>)> {
+/// The bytes of every metadata image of a store, by path.
+pub(crate) fn metadata_images(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let trees = store.join("trees");
-    let mut all = names(&trees);
-    all.retain(|name| name.ends_with(".erofs"));
-    let read = |name: String| {
-        let bytes = fs::read(trees.join(&name)).unwrap();
-        (name, bytes)
-    };
-    all.into_iter().map(read).collect()
+    let all = names(&trees).into_iter().map(PathBuf::from);
+    let images = all.filter(|path| path.extension() == Some("erofs".as_ref()));
+    images
+        .map(|path| (path.clone(), fs::read(trees.join(path)).unwrap()))
+        .collect()
 }

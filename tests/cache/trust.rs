@@ -1,7 +1,9 @@
-//! Whose results are taken, and whose are not.
+//! Whose results are taken, and whose are not; and who is let in.
 
-use crate::registry::Extra;
-use crate::support::{Output, Racker};
+use std::fs;
+
+use crate::registry::{Extra, Registry};
+use crate::support::{Output, Racker, execute, tls, tokens::Tokens};
 use crate::{Bench, generate, made, tree};
 
 /// Every step was made, with one word about each of the three.
@@ -70,11 +72,11 @@ fn two_who_come_to_the_same_both_sign() {
 #[test]
 fn a_cache_that_is_read_only() {
     let bench = Bench::filled();
-    let frozen = crate::registry::Registry::start_with(&Extra {
+    let frozen = Registry::start_with(&Extra {
         storage: "  maintenance: {readonly: {enabled: true}}\n".into(),
         ..Extra::default()
     });
-    crate::support::execute(
+    execute(
         std::process::Command::new("cp")
             .args(["-a", "-T"])
             .arg(bench.registry.storage())
@@ -94,4 +96,38 @@ fn a_cache_that_is_read_only() {
     let warnings = output.stderr.matches("going on without the cache");
     assert_eq!(warnings.count(), 1, "{}", output.report());
     racker.verify();
+}
+
+#[test]
+fn a_registry_that_wants_to_know_who_asks() {
+    let bench = Bench::new();
+    let directory = bench.kitchen.path("tls");
+    fs::create_dir(&directory).unwrap();
+    tls::certificates(&directory);
+    let tokens = Tokens::serve(&directory, 60);
+    let registry = Registry::start_with(&Extra {
+        top: tokens.configuration(),
+        ..Extra::default()
+    });
+    let cache = format!("{}/team/cache", registry.host);
+    let home = bench.kitchen.path("home");
+    let writer = bench.signing("ci.key").env("HOME", &home);
+    let push = ["bake", "box.toml", "--cache-push", &cache];
+    let refused = writer.run(&push).success().says("refuses access");
+    let warnings = refused.stderr.matches("going on without the cache");
+    assert_eq!(warnings.count(), 1, "{}", refused.report());
+    let fetch = ["bake", "box.toml", "--json", "--cache", &cache];
+    let reader = bench.machine("other").env("HOME", &home);
+    let unknown = bench.machine("unknown").run(&fetch).success();
+    assert_eq!(made(&unknown.says("refuses access")), 3);
+    let login = ["login", &registry.host, "-u", "me", "-p", "pw"];
+    writer.run(&login).success();
+    writer.run(&push).success().says("3 steps put into");
+    let before = tokens.asked().len();
+    assert_eq!(made(&reader.run(&fetch).success()), 0);
+    // One who reads asks for no more than that.
+    let asked = tokens.asked().split_off(before);
+    let asked = asked.iter().filter(|it| it.contains("scope"));
+    assert!(asked.clone().count() >= 1);
+    assert!(asked.clone().all(|it| !it.contains("push")));
 }
