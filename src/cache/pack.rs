@@ -175,7 +175,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let open = |name: &str| Store::open(&directory.path().join(name), Access::ReadWrite);
         let (from, to) = (open("from").unwrap(), open("to").unwrap());
-        let texts: [&[u8]; 3] = [b"one", b"two", &[7; 3 << 20]];
+        let large = vec![7; 3 << 20];
+        let texts: [&[u8]; 3] = [b"one", b"two", &large];
         let mut tree = Tree::default();
         for (name, text) in ["a", "b", "c"].iter().zip(texts) {
             let object = Some(from.put_bytes(text).unwrap());
