@@ -15,7 +15,7 @@ use std::io::{self, Read, Write};
 
 use racker_store::{Change, Content, Layer, NodeRef, ObjectId, Store, Tree};
 
-use crate::oci::{Error, Result, stream};
+use crate::oci::{self, Error, Result};
 
 /// The name and number of the bytes of a file.
 pub(super) type Body = (ObjectId, u64);
@@ -31,6 +31,8 @@ const ONE_IN: u8 = 32;
 /// Packs of one layer.
 pub(super) const PACKS: usize = 3000;
 const LEVEL: i32 = 3;
+/// Packs of up to so many bytes are held in memory.
+const WHOLE: u64 = 8 << 20;
 
 /// The bodies that a layer needs and the tree below it does not have, each once: the small ones in the
 /// order of the layer, then the large ones likewise.
@@ -95,23 +97,65 @@ pub(super) fn write(store: &Store, bodies: &[Body], out: &mut dyn Write) -> Resu
     Ok(())
 }
 
-/// Reads a pack and keeps those of its bodies that are missing; each is what its name says.
-pub(super) fn read(
-    store: &Store,
-    bodies: &[(Body, bool)],
-    pack: &mut dyn Read,
-    what: &str,
-) -> Result<()> {
-    let failed = |error| stream::error(what, error);
+/// Reads packs and keeps those of their bodies that are missing; each is what its name says. What one
+/// pack was read into, the next one is.
+#[derive(Default)]
+pub(super) struct Reader {
+    packed: Vec<u8>,
+    bodies: Vec<u8>,
+    decoder: zstd::bulk::Decompressor<'static>,
+}
+
+impl Reader {
+    /// Reads one pack; of each body, whether it is missing.
+    pub(super) fn read(
+        &mut self,
+        store: &Store,
+        bodies: &[(Body, bool)],
+        pack: &mut dyn Read,
+        what: &str,
+    ) -> Result<()> {
+        let bytes: u64 = bodies.iter().map(|((_, size), _)| size).sum();
+        if bytes > WHOLE {
+            return stream(store, bodies, pack, what);
+        }
+        let failed = |error| oci::stream::error(what, error);
+        let refused = |reason: String| Error::refused(what, reason);
+        self.packed.clear();
+        // What is packed is hardly larger than what is in it.
+        let limit = zstd::zstd_safe::compress_bound(bytes as usize) as u64;
+        let mut pack = pack.take(limit + 1);
+        pack.read_to_end(&mut self.packed).map_err(failed)?;
+        self.bodies.clear();
+        self.bodies.reserve(bytes as usize);
+        let unpacked = (self.decoder).decompress_to_buffer(&self.packed, &mut self.bodies);
+        let unpacked = unpacked.map_err(|error| refused(error.to_string()))? as u64;
+        if unpacked != bytes {
+            return Err(refused(format!(
+                "there are {unpacked} bytes in it, not {bytes}"
+            )));
+        }
+        let mut rest = &self.bodies[..];
+        for ((id, size), missing) in bodies {
+            let (body, after) = rest.split_at(*size as usize);
+            rest = after;
+            if *missing {
+                let received = store.receive_bytes(*id, body);
+                received.map_err(|error| not_received(what, error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a pack that is too large to be held in memory.
+fn stream(store: &Store, bodies: &[(Body, bool)], pack: &mut dyn Read, what: &str) -> Result<()> {
+    let failed = |error| oci::stream::error(what, error);
     let mut decoder = zstd::Decoder::new(pack).map_err(failed)?;
     for ((id, size), missing) in bodies {
         if *missing {
             let received = store.receive_object(*id, *size, &mut decoder);
-            received.map_err(|error| match error {
-                racker_store::Error::Input { source, .. } => failed(source),
-                racker_store::Error::Damaged { .. } => Error::refused(what, error),
-                other => Error::store(id, other),
-            })?;
+            received.map_err(|error| not_received(what, error))?;
         } else {
             let mut body = (&mut decoder).take(*size);
             io::copy(&mut body, &mut io::sink()).map_err(failed)?;
@@ -123,6 +167,15 @@ pub(super) fn read(
             what,
             "there is more in it than there should be",
         )),
+    }
+}
+
+/// Whether it is the store that failed, or what came.
+fn not_received(what: &str, error: racker_store::Error) -> Error {
+    match error {
+        racker_store::Error::Input { source, .. } => oci::stream::error(what, source),
+        racker_store::Error::Damaged { .. } => Error::refused(what, error),
+        other => Error::store(what, other),
     }
 }
 
@@ -193,7 +246,9 @@ mod tests {
         let mut pack = Vec::new();
         write(&from, &bodies, &mut pack).unwrap();
         let marked: Vec<_> = bodies.iter().map(|it| (*it, it != &bodies[1])).collect();
-        read(&to, &marked, &mut &*pack, "p").unwrap();
+        Reader::default()
+            .read(&to, &marked, &mut &*pack, "p")
+            .unwrap();
         let there = bodies.iter().map(|(id, _)| to.has_object(*id));
         assert_eq!(there.collect::<Vec<_>>(), [true, false, true]);
         // Other bytes, fewer, more.
@@ -202,10 +257,15 @@ mod tests {
         let mut other = Vec::new();
         write(&from, &swapped, &mut other).unwrap();
         let fresh = open("fresh").unwrap();
-        for wrong in [&other[..], &pack[..pack.len() / 2], b"nothing"] {
-            assert!(read(&fresh, &all, &mut &*wrong, "p").is_err());
+        let mut reader = Reader::default();
+        for mut wrong in [&other[..], &pack[..pack.len() / 2], b"nothing", b""] {
+            assert!(stream(&fresh, &all, &mut wrong.by_ref(), "p").is_err());
+            assert!(reader.read(&fresh, &all, &mut wrong, "p").is_err());
         }
-        assert!(read(&fresh, &all[..2], &mut &*pack, "p").is_err());
+        assert!(reader.read(&fresh, &all[..2], &mut &*pack, "p").is_err());
+        assert!(stream(&fresh, &all[..2], &mut &*pack, "p").is_err());
+        stream(&fresh, &all, &mut &*pack, "p").unwrap();
+        assert!(bodies.iter().all(|(id, _)| fresh.has_object(*id)));
         drop(fresh);
         assert!(open("fresh").unwrap().verify().unwrap().is_empty());
     }

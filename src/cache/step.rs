@@ -1,12 +1,13 @@
 //! What a step led to, from a cache.
 
 use std::io::Read as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use racker_store::{Layer, LayerId, StepKey, Store, Tree, TreeId};
 
 use super::claim::StepClaim;
-use super::pack::{self, Body};
+use super::pack::{self, Body, Reader};
 use super::place::Place;
 use super::{Cache, Trouble};
 use crate::oci::{Artifact, Error, Progress, Result, each, read_blob};
@@ -157,11 +158,15 @@ fn receive(
     }
     let total = packs.iter().map(|(blob, _)| blob.size).sum();
     progress.started(item, Some(total));
+    let readers: Mutex<Vec<Reader>> = Mutex::default();
+    let lock = || readers.lock().unwrap_or_else(PoisonError::into_inner);
     let done = each(packs.len(), PARALLEL, |index| {
         let (blob, pack) = &packs[index];
         let what = format!("pack {}", blob.digest);
         let mut stream = place.repository.blob(blob);
-        pack::read(store, pack, &mut stream, &what)?;
+        let mut reader = lock().pop().unwrap_or_default();
+        reader.read(store, pack, &mut stream, &what)?;
+        lock().push(reader);
         progress.advanced(item, blob.size);
         Ok(())
     });

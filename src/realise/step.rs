@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
+use std::thread;
 use std::time::Instant;
 
 use racker_store::{LogWriter, Realisation, Tree, TreeId};
@@ -269,7 +270,13 @@ impl Step<'_> {
         milliseconds: u64,
     ) -> Result<Realisation, Error> {
         let store = self.shop.store;
-        let (tree, layer) = store.put_successor(parent.id, &parent.tree, &made.tree)?;
+        // Most of what there is to sync are file bodies, and they are complete.
+        let (tree, layer) = thread::scope(|scope| {
+            let bodies = scope.spawn(|| store.sync());
+            let put = store.put_successor(parent.id, &parent.tree, &made.tree);
+            let synced = bodies.join().expect("a syncing thread does not panic");
+            synced.and(put)
+        })?;
         store.sync()?;
         let realisation = Realisation {
             key: document.key(),
