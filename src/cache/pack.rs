@@ -23,16 +23,16 @@ pub(super) type Body = (ObjectId, u64);
 /// From this many bytes on, bodies are not small.
 const LARGE: u64 = 1 << 20;
 /// A pack does not end before this many bytes.
-const LEAST: u64 = 256 << 10;
+const LEAST: u64 = 1 << 20;
 /// A pack ends when it has this many bytes.
-const MOST: u64 = 4 << 20;
+const MOST: u64 = 7 << 20;
 /// After one body of so many, a pack ends.
-const ONE_IN: u8 = 32;
+const ONE_IN: u8 = 128;
 /// Packs of one layer.
 pub(super) const PACKS: usize = 3000;
 const LEVEL: i32 = 3;
 /// Packs of up to so many bytes are held in memory.
-const WHOLE: u64 = 8 << 20;
+const WHOLE: u64 = 9 << 20;
 
 /// The bodies that a layer needs and the tree below it does not have, each once: the small ones in the
 /// order of the layer, then the large ones likewise.

@@ -31,7 +31,7 @@ impl Step<'_> {
             return Ok(None);
         }
         // Nothing travels twice.
-        let _turn = self.take_turn(document)?;
+        let turn = self.take_turn(document)?;
         if let Some(found) = self.found(document)? {
             self.tell_cached();
             return Ok(Some(found));
@@ -49,7 +49,8 @@ impl Step<'_> {
             tree: found.tree,
             log: None,
         };
-        let realisation = self.record(parent, document, made, found.milliseconds)?;
+        let realisation = self.keep(parent, document, made, found.milliseconds)?;
+        self.keeper.record(store, realisation.clone(), turn);
         self.tell(|id, place, total, summary| Event::StepFound {
             id,
             place,

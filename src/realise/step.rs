@@ -262,6 +262,7 @@ impl Step<'_> {
             .map_err(|error| self.provision(error))
     }
 
+    /// Keeps a result for good, and puts it on record.
     pub(super) fn record(
         &self,
         parent: &Parent,
@@ -271,14 +272,30 @@ impl Step<'_> {
     ) -> Result<Realisation, Error> {
         let store = self.shop.store;
         // Most of what there is to sync are file bodies, and they are complete.
-        let (tree, layer) = thread::scope(|scope| {
+        let (synced, realisation) = thread::scope(|scope| {
             let bodies = scope.spawn(|| store.sync());
-            let put = store.put_successor(parent.id, &parent.tree, &made.tree);
+            let realisation = self.keep(parent, document, made, milliseconds);
             let synced = bodies.join().expect("a syncing thread does not panic");
-            synced.and(put)
-        })?;
+            (synced, realisation)
+        });
+        synced?;
+        let realisation = realisation?;
         store.sync()?;
-        let realisation = Realisation {
+        store.record(&realisation)?;
+        Ok(realisation)
+    }
+
+    /// Keeps a result; what is to go on record of it, once everything is durable.
+    pub(super) fn keep(
+        &self,
+        parent: &Parent,
+        document: &KeyDocument,
+        made: Made,
+        milliseconds: u64,
+    ) -> Result<Realisation, Error> {
+        let store = self.shop.store;
+        let (tree, layer) = store.put_successor(parent.id, &parent.tree, &made.tree)?;
+        Ok(Realisation {
             key: document.key(),
             document: document.to_value(),
             recipe: self.planned.recipe.clone(),
@@ -290,9 +307,7 @@ impl Step<'_> {
             built: now(),
             milliseconds,
             log: made.log,
-        };
-        store.record(&realisation)?;
-        Ok(realisation)
+        })
     }
 
     /// Does a part of the step and tells who wants to know more how long it took.
