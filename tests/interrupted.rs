@@ -331,38 +331,6 @@ fn a_pull_can_be_ended_anywhere() {
 }
 
 #[test]
-#[ignore = "takes minutes; tests/full runs it"]
-fn a_bake_from_a_cache_can_be_ended_anywhere() {
-    let registry = Registry::start();
-    let cache = format!("{}/cache", registry.host);
-    let mut expected = String::new();
-    let mut key = String::new();
-    let (mut kitchen, before) = kitchen(|kitchen| {
-        let elsewhere = Racker::new(&kitchen.path("elsewhere")).at(&kitchen.path(""));
-        let generate = ["key", "generate", "ci", "--output", "ci.key"];
-        let made = elsewhere.run(&generate).success();
-        made.text().trim().clone_into(&mut key);
-        let elsewhere = elsewhere.env("RACKER_SIGNING_KEY", kitchen.path("ci.key"));
-        let push = ["bake", "small.toml", "--cache-push", &cache];
-        expected = elsewhere.run(&push).success().into_text();
-    });
-    kitchen.racker = kitchen.racker.clone().env("RACKER_TRUSTED_KEYS", key);
-    let work = Work {
-        before: &before,
-        arguments: &["bake", "small.toml", "--cache", &cache],
-        whole: true,
-    };
-    kitchen.racker.run(work.arguments).success().says("(from ");
-    let points = at_every_call(&kitchen, &work, |racker, what| {
-        let again = racker.run(work.arguments).success();
-        assert!(again.made().is_empty(), "{what}: {}", again.report());
-        assert_eq!(again.text(), expected, "{what}");
-        assert!(racker.open().verify().unwrap().is_empty(), "{what}");
-    });
-    points.tell("bake from a cache");
-}
-
-#[test]
 fn the_same_step_asked_for_by_many_is_made_once() {
     let (kitchen, before) = kitchen(|_| {});
     for _ in 0..5 {
