@@ -5,6 +5,7 @@
 //! recipe ─> plan ─> realise ─┬─ provision   a package manager's commands
 //!                            ├─ oci         registries, layouts, archives
 //!                            └─ container   snapshots, commands in them ─ sys
+//! cache                      results of steps in registries, shared by machines
 //! installed ─┬─ compare      packages and owners in a tree; what differs between two trees
 //! record ────┴─ sbom, provenance   what is in an image; what went into its steps
 //! rpm                        headers of rpm packages
@@ -17,6 +18,7 @@
 //! `docs/architecture.md` follows one bake and one run through these files.
 
 pub mod addition;
+pub mod cache;
 mod canonical;
 pub mod check;
 pub mod command;

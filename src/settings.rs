@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::cache;
 use crate::container::Method;
 use crate::failure::{Failure, USAGE};
 
@@ -21,6 +22,10 @@ struct File {
     package_mirrors: Option<String>,
     offline: Option<bool>,
     jobs: Option<usize>,
+    cache: Option<Vec<String>>,
+    cache_push: Option<String>,
+    trusted_keys: Option<Vec<String>>,
+    signing_key: Option<PathBuf>,
 }
 
 /// Options of the command line that are settings.
@@ -56,6 +61,12 @@ pub struct Settings {
     pub offline: bool,
     /// How many things are done at once.
     pub jobs: usize,
+    /// Where results of steps are shared with other machines.
+    pub cache: cache::Settings,
+    /// The file of the secret key that results are signed with.
+    pub signing_key: Option<PathBuf>,
+    /// The user's directory for racker's own files.
+    pub own: Option<PathBuf>,
 }
 
 impl Settings {
@@ -68,8 +79,9 @@ impl Settings {
             .or_else(|| home.as_ref().map(|home| home.join(".config")));
         let mut file = load(Path::new("/etc/racker/config.toml"))?;
         let user_containers = user_config.as_ref().map(|config| config.join("containers"));
-        if let Some(directory) = user_config {
-            file = load(&directory.join("racker/config.toml"))?.over(file);
+        let own = user_config.map(|config| config.join("racker"));
+        if let Some(directory) = &own {
+            file = load(&directory.join("config.toml"))?.over(file);
         }
         file = environment()?.over(file);
         let default_store = || {
@@ -82,6 +94,7 @@ impl Settings {
                 .unwrap_or_else(|| PathBuf::from("/var/tmp"))
                 .join("racker")
         };
+        let cache = shared(&file)?;
         let method = options.tree_mount.or(file.tree_mount);
         Ok(Self {
             store: options.store.or(file.store).unwrap_or_else(default_store),
@@ -91,6 +104,9 @@ impl Settings {
             keyring: keyring(user_containers.as_deref(), home.as_deref()),
             user_containers,
             registries_conf: variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
+            cache,
+            signing_key: file.signing_key,
+            own,
             offline: options.offline || file.offline.unwrap_or(false),
             jobs: file.jobs.unwrap_or_else(|| {
                 std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -108,6 +124,10 @@ impl File {
             package_mirrors: self.package_mirrors.or(below.package_mirrors),
             offline: self.offline.or(below.offline),
             jobs: self.jobs.or(below.jobs),
+            cache: self.cache.or(below.cache),
+            cache_push: self.cache_push.or(below.cache_push),
+            trusted_keys: self.trusted_keys.or(below.trusted_keys),
+            signing_key: self.signing_key.or(below.signing_key),
         }
     }
 }
@@ -183,6 +203,10 @@ fn environment() -> Result<File, Failure> {
             .map(Some)
             .map_err(|_| Failure::new(USAGE, format!("{name} is not a number: {text:?}"))),
     };
+    let list = |name: &str| {
+        let list = |text: String| text.split(',').map(|part| part.trim().to_owned()).collect();
+        variable(name).map(list)
+    };
     Ok(File {
         store: variable("RACKER_STORE").map(PathBuf::from),
         tree_mount: variable("RACKER_TREE_MOUNT"),
@@ -190,6 +214,10 @@ fn environment() -> Result<File, Failure> {
         package_mirrors: variable("RACKER_PACKAGE_MIRRORS"),
         offline: variable("RACKER_OFFLINE").map(|value| value != "0"),
         jobs: number("RACKER_JOBS")?,
+        cache: list("RACKER_CACHE"),
+        cache_push: variable("RACKER_CACHE_PUSH"),
+        trusted_keys: list("RACKER_TRUSTED_KEYS"),
+        signing_key: variable("RACKER_SIGNING_KEY").map(PathBuf::from),
     })
 }
 
@@ -206,6 +234,36 @@ fn load(path: &Path) -> Result<File, Failure> {
     };
     toml::from_str(&text)
         .map_err(|error| Failure::new(USAGE, format!("{}: {error}", path.display())))
+}
+
+/// What the files and the environment say about shared caches.
+fn shared(file: &File) -> Result<cache::Settings, Failure> {
+    let wrong =
+        |what: &str, error: &dyn std::fmt::Display| Failure::new(USAGE, format!("{what}: {error}"));
+    let place = |text: &String| parse_cache(text).map_err(|error| wrong("no cache", &error));
+    let key = |text: &String| {
+        let key = text.parse::<cache::PublicKey>();
+        key.map_err(|error| wrong(&format!("trusted-keys has {text:?}"), &error))
+    };
+    let read = file.cache.iter().flatten().map(place);
+    let trusted = file.trusted_keys.iter().flatten().map(key);
+    Ok(cache::Settings {
+        read: read.collect::<Result<_, _>>()?,
+        push: file.cache_push.as_ref().map(place).transpose()?,
+        trusted: trusted.collect::<Result<_, _>>()?,
+    })
+}
+
+/// Reads `REGISTRY/REPOSITORY`.
+pub fn parse_cache(text: &str) -> Result<crate::oci::Reference, String> {
+    let form = || format!("expected REGISTRY/REPOSITORY, not {text:?}");
+    let reference = crate::oci::Reference::parse(text).map_err(|_| form())?;
+    // Neither a tag nor a name that has its registry from somewhere else.
+    if reference.name() == text {
+        Ok(reference)
+    } else {
+        Err(form())
+    }
 }
 
 /// Reads `PREFIX=LOCATION,...`.

@@ -96,6 +96,20 @@ fn network_and_kernel_do_not_meet() {
 }
 
 #[test]
+fn a_shared_cache_knows_no_steps() {
+    let words = [
+        "crate::container",
+        "crate::plan",
+        "crate::provision",
+        "crate::realise",
+        "crate::recipe",
+        "crate::settings",
+        "crate::ui",
+    ];
+    forbid("src/cache", &words, &[]);
+}
+
+#[test]
 fn what_describes_images_is_pure() {
     let words = [
         "crate::oci",

@@ -258,6 +258,7 @@ fn certificates_and_passwords() {
             "auth:\n  htpasswd: {{realm: test, path: {}}}\n",
             passwords.display()
         ),
+        ..Extra::default()
     });
     let host = &registry.host;
     let name = format!("{host}/box");
@@ -340,6 +341,7 @@ fn certificates_of_ones_own() {
             file("ca.crt")
         ),
         top: String::new(),
+        ..Extra::default()
     });
     let host = &registry.host;
     let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
@@ -374,8 +376,8 @@ fn certificates_of_ones_own() {
 /// A registry that wants these tokens.
 fn guarded(tokens: &Tokens) -> Extra {
     Extra {
-        http: String::new(),
         top: tokens.configuration(),
+        ..Extra::default()
     }
 }
 

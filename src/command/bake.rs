@@ -8,11 +8,13 @@ use racker_store::Store;
 use rustix::fs::{FlockOperation, flock};
 
 use super::bake_report::report;
-use super::{Context, failed};
+use super::{Context, failed, key};
 use crate::failure::{Failure, USAGE, from_recipe};
+use crate::oci::Reference;
 use crate::plan::lock::Lock;
 use crate::realise::{self, Baked, Options, Workshop};
 use crate::recipe::{self, Chain};
+use crate::settings::parse_cache;
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +40,12 @@ pub(super) struct Args {
     /// Fail where the lock does not fit the recipe
     #[arg(long)]
     locked: bool,
+    /// Look for results of steps in this registry, too; may be given again
+    #[arg(long, value_name = "REGISTRY/REPO", value_parser = parse_cache)]
+    cache: Vec<Reference>,
+    /// Put results of steps into this registry, signed with `signing-key`
+    #[arg(long, value_name = "REGISTRY/REPO", value_parser = parse_cache)]
+    cache_push: Option<Reference>,
     /// Lock file [default: beside the recipe]
     #[arg(long, value_name = "FILE")]
     lock: Option<PathBuf>,
@@ -156,8 +164,21 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             .map(|(id, file)| (id.clone(), file.into()))
             .collect(),
     };
+    let mut settings = context.settings.clone();
+    if !args.cache.is_empty() {
+        settings.cache.read = args.cache;
+    }
+    settings.cache.push = args.cache_push.or(settings.cache.push);
+    let signer = match settings.cache.push {
+        Some(_) => Some(key::signer(&settings)?),
+        None => None,
+    };
+    let context = &Context {
+        settings,
+        ..*context
+    };
     let bars = Bars::new(context.ui);
-    context.workshop(&bars, |shop| {
+    context.sharing_workshop(&bars, signer, |shop| {
         let bake = |chain: &Chain| {
             let path = lock_path(shop.store, chain, args.lock.as_deref());
             bake_chain(shop, chain, &path, &options)

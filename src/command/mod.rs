@@ -21,6 +21,7 @@ mod history;
 mod images;
 mod import;
 mod inspect;
+mod key;
 mod kill;
 mod load;
 mod lock;
@@ -65,8 +66,9 @@ pub(crate) use bake::{read_lock, take_turn, write_lock};
 use clap::{Parser, Subcommand};
 use racker_store::{Access, Store};
 
+use crate::cache::{Cache, SecretKey};
 use crate::failure::{FAILED, Failure, NOT_EXECUTED, RUN_FAILED, USAGE};
-use crate::oci::{Client, Registries};
+use crate::oci::{Client, Registries, Retry};
 use crate::realise::{Reporter, Workshop};
 use crate::settings::{self, Settings};
 use crate::ui::{Ui, Verbosity};
@@ -119,6 +121,8 @@ enum Verb {
     Why(why::Args),
     /// Make or renew the lock of a recipe, or verify it
     Lock(lock::Args),
+    /// Make the keys that results in shared caches are signed with
+    Key(key::Args),
     /// Show the log of a step
     Log(log::Args),
     /// Pull an image from a registry
@@ -276,6 +280,7 @@ pub fn main() -> u8 {
         Verb::Plan(args) => plan::run(context, args),
         Verb::Why(args) => why::run(context, args),
         Verb::Lock(args) => lock::run(context, args),
+        Verb::Key(args) => key::run(context, &args),
         Verb::Log(args) => log::run(context, args),
         Verb::Pull(args) => pull::run(context, args),
         Verb::Push(args) => push::run(context, args),
@@ -393,14 +398,35 @@ impl Context {
         reporter: &dyn Reporter,
         work: impl FnOnce(Workshop<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.sharing_workshop(reporter, None, work)
+    }
+
+    /// The same; results of steps are shared with other machines, signed by `signer`.
+    fn sharing_workshop<T>(
+        &self,
+        reporter: &dyn Reporter,
+        signer: Option<SecretKey>,
+        work: impl FnOnce(Workshop<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let store = self.store()?;
         let client = Client::new();
+        // A cache that does not answer is done without.
+        let hasty = Client::with_retry(Retry::hasty());
         let registries = self.registries()?;
+        let cache = if self.settings.offline {
+            Cache::none()
+        } else {
+            {
+                let (settings, progress) = (&self.settings.cache, reporter.progress());
+                Cache::open(settings, signer, &hasty, &client, &registries, progress)
+            }
+        };
         work(Workshop {
             store: &store,
             settings: &self.settings,
             client: &client,
             registries: &registries,
+            cache: &cache,
             reporter,
             on_disk: false,
         })

@@ -19,6 +19,7 @@
 
 mod ahead;
 pub mod archive;
+mod artifact;
 mod assemble;
 mod auth;
 mod blobs;
@@ -56,11 +57,12 @@ mod retry;
 pub mod rootfs;
 #[cfg(test)]
 mod server;
-mod stream;
+pub(crate) mod stream;
 mod tarball;
 mod transfer;
 mod upload;
 
+pub(crate) use artifact::{Artifact, Part, deposit, send};
 pub use auth::Credentials;
 pub use certificates::Certificates;
 pub use config::{check_config, created};
@@ -74,10 +76,16 @@ pub use keyring::{Kept, Keyring};
 pub use load::{Loadable, load};
 pub use login::check_login;
 pub use manifest::check_manifest;
+pub(crate) use manifest::{Blob, read_blob};
 pub use options::Options;
+pub(crate) use parallel::each;
 pub use platform::Platform;
 pub use progress::{Progress, Silent};
+pub(crate) use pull::pull_copy;
 pub use pull::{Pulled, Resolved, Status, pull, resolve, tags};
 pub use reference::Reference;
 pub use registries::{Registries, Settings};
+pub(crate) use registry::{Ask, Repository};
+pub(crate) use request::Method;
 pub use retry::Retry;
+pub(crate) use upload::is_there;

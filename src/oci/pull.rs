@@ -7,7 +7,7 @@ use super::blobs::Blobs;
 use super::config::Config;
 use super::error::{Error, Result};
 use super::index;
-use super::manifest::{Blob, CONFIG_MAX, MANIFEST_MAX, Manifest, Raw, read_blob};
+use super::manifest::{Blob, CONFIG_MAX, Document, MANIFEST_MAX, Manifest, Raw, read_blob};
 use super::options::Options;
 use super::platform::Platform;
 use super::reference::Reference;
@@ -64,22 +64,65 @@ pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Resu
             status: Status::UpToDate,
         });
     }
-    let what = format!("the configuration of {}", reference.familiar());
-    let mut stream = repository.blob(&manifest.config);
-    let config = read_blob(&mut stream, &manifest.config, &what, CONFIG_MAX)?;
-    let config = Config::parse(&config, manifest.layers.len(), &reference.familiar())?;
-    assemble::check_platform(&config, &reference.familiar(), options)?;
     let origin = Origin {
         name,
         source: Some(reference.with_digest(manifest.digest).to_string()),
         manifest: Some(manifest.bytes.clone()),
     };
-    let blobs = Blobs::new(store, &repository, &manifest.layers);
-    let image = assemble::from_manifest(store, origin, &manifest, &config, &blobs, options)?;
+    let image = take(store, &repository, &manifest, origin, reference, options)?;
     Ok(Pulled {
         image,
         status: Status::Downloaded,
     })
+}
+
+/// Pulls an image that lies in `repository` under another digest than where it comes from. In the
+/// store it is what `reference`, which is pinned, stands for. That the two are the same image must
+/// be known.
+pub(crate) fn pull_copy(
+    store: &Store,
+    repository: &Repository<'_>,
+    copy: &Digest,
+    reference: &Reference,
+    options: &Options<'_>,
+) -> Result<Image> {
+    let raw = repository.manifest(&copy.to_string())?;
+    let manifest = match raw.parse(&reference.familiar())? {
+        Document::Image(manifest) => manifest,
+        Document::Index(_) => return Err(Error::refused(copy, "it is an index and no image")),
+    };
+    // Its manifest is not the one that the digest in its name is of.
+    let origin = Origin {
+        name: reference.to_string(),
+        source: Some(reference.to_string()),
+        manifest: None,
+    };
+    let image = take(store, repository, &manifest, origin, reference, options)?;
+    let image = Image {
+        digest: reference.digest().copied(),
+        ..image
+    };
+    let kept = store.put_image(&image);
+    kept.map_err(|error| Error::store(&image.name, error))?;
+    Ok(image)
+}
+
+/// Fetches the configuration and the layers.
+fn take(
+    store: &Store,
+    repository: &Repository<'_>,
+    manifest: &Manifest,
+    origin: Origin,
+    reference: &Reference,
+    options: &Options<'_>,
+) -> Result<Image> {
+    let what = format!("the configuration of {}", reference.familiar());
+    let mut stream = repository.blob(&manifest.config);
+    let config = read_blob(&mut stream, &manifest.config, &what, CONFIG_MAX)?;
+    let config = Config::parse(&config, manifest.layers.len(), &reference.familiar())?;
+    assemble::check_platform(&config, &reference.familiar(), options)?;
+    let blobs = Blobs::new(store, repository, &manifest.layers);
+    assemble::from_manifest(store, origin, manifest, &config, &blobs, options)
 }
 
 /// The tags of a reference's repository, at the registry that it names itself.

@@ -38,6 +38,17 @@ impl Retry {
         }
     }
 
+    /// Little patience, for what can be done without.
+    pub fn hasty() -> Self {
+        Self {
+            attempts: 3,
+            ceiling: Duration::from_secs(1),
+            patience: Duration::from_secs(2),
+            stall: Duration::from_secs(5),
+            ..Self::default()
+        }
+    }
+
     /// The wait after `failures` (from 1) failures in a row; `None`: give up.
     pub fn wait(&self, failures: u32) -> Option<Duration> {
         (failures < self.attempts)

@@ -9,6 +9,7 @@ use super::base::{self, Base};
 use super::check::Unequal;
 use super::image::{StepResult, image};
 use super::metadata::Keeper;
+use super::share::share;
 use super::step::Step;
 use super::{Error, Workshop};
 use crate::oci::Platform;
@@ -64,9 +65,11 @@ pub fn bake(
 ) -> Result<Baked, Error> {
     let plan = Plan::new(chain);
     let mut work = Work::start(shop, &plan, lock, options)?;
-    for planned in &plan.steps {
-        work.step(planned, lock)?;
-    }
+    let mut steps = plan.steps.iter();
+    let done = steps.try_for_each(|planned| work.step(planned, lock));
+    // Others need not make what was made here before something failed.
+    share(shop, &plan, &work.results, lock, &work.platform);
+    done?;
     lock.prune(&plan, &work.platform);
     let dated = plan.steps.last().map_or(&[][..], |step| &step.dated);
     let epoch = lock.epoch_of(dated, &work.platform);
@@ -164,16 +167,16 @@ impl<'a> Work<'a> {
     }
 
     fn step(&mut self, planned: &PlannedStep, lock: &mut Lock) -> Result<(), Error> {
-        let start = super::step::now();
         let outcome = self.borrow(planned).realise(self.tree, lock)?;
         let realisation = outcome.realisation;
         self.unequal.extend(outcome.unequal);
-        self.made += usize::from(realisation.built >= start);
+        self.made += usize::from(outcome.made);
         self.tree = realisation.tree;
         self.results.push(StepResult {
             realisation,
             summary: planned.summary.clone(),
             impure: planned.impure,
+            made: outcome.made,
         });
         Ok(())
     }

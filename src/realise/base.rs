@@ -259,9 +259,15 @@ fn reference_image(shop: Workshop<'_>, pinned: &Reference) -> Result<Image, Erro
     if shop.settings.offline {
         return Err(Error::Offline(pinned.familiar()));
     }
+    let options = shop.oci_options();
+    if let Some((image, place)) = shop.cache.base(shop.store, pinned, &options)? {
+        let text = format!("{}: taken from the cache {place}", pinned.familiar());
+        shop.reporter.event(Event::Message(&text));
+        return Ok(image);
+    }
     shop.reporter
         .event(Event::Message(&format!("pulling {}", pinned.familiar())));
-    Ok(oci::pull(shop.store, pinned, &shop.oci_options())?.image)
+    Ok(oci::pull(shop.store, pinned, &options)?.image)
 }
 
 fn local(

@@ -15,6 +15,8 @@ pub(super) struct StepResult {
     pub(super) realisation: Realisation,
     pub(super) summary: String,
     pub(super) impure: bool,
+    /// Whether it was made just now.
+    pub(super) made: bool,
 }
 
 /// Puts the image together.

@@ -12,13 +12,14 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use racker_store::{Access, Digest, Store};
+use racker_store::{Access, Digest, Realisation, Store};
 
 use super::Error;
 use crate::provision::Exchange;
 use crate::provision::exchange::METADATA;
 
-/// Packs what resolutions leave behind, beside the rest of the work.
+/// Packs what resolutions leave behind, and makes results from elsewhere durable, beside the rest of
+/// the work.
 #[derive(Debug, Default)]
 pub(super) struct Keeper(Mutex<Vec<JoinHandle<Result<(), Error>>>>);
 
@@ -43,9 +44,25 @@ impl Keeper {
             let store = Store::open(&root, Access::ReadWrite)?;
             Ok(store.keep_metadata(&digest, |writer| write(files, writer))?)
         };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(std::thread::spawn(pack));
+        self.begin(pack);
         Ok(())
+    }
+
+    /// Makes what is in the store durable, and then puts a result on record. Who waits for his turn
+    /// at the step waits for that.
+    pub(super) fn record(&self, store: &Store, realisation: Realisation, turn: File) {
+        let root = store.root().to_owned();
+        self.begin(move || {
+            let _turn = turn;
+            let store = Store::open(&root, Access::ReadWrite)?;
+            store.sync()?;
+            Ok(store.record(&realisation)?)
+        });
+    }
+
+    fn begin(&self, work: impl FnOnce() -> Result<(), Error> + Send + 'static) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(std::thread::spawn(work));
     }
 
     /// Waits until everything is kept.

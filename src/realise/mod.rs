@@ -32,6 +32,7 @@ mod prospect;
 mod report;
 mod run;
 mod settle;
+mod share;
 mod step;
 mod verify_lock;
 mod workshop;

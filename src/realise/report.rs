@@ -27,6 +27,19 @@ pub enum Event<'a> {
         /// What it does.
         summary: &'a str,
     },
+    /// A step was made elsewhere.
+    StepFound {
+        /// Its id.
+        id: &'a str,
+        /// Its place in the plan, from one.
+        place: usize,
+        /// How many steps the plan has.
+        total: usize,
+        /// What it does.
+        summary: &'a str,
+        /// The shared cache that has it.
+        cache: &'a str,
+    },
     /// A step is made.
     StepDone {
         /// Its id.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
+use std::thread;
 use std::time::Instant;
 
 use racker_store::{LogWriter, Realisation, Tree, TreeId};
@@ -39,17 +40,10 @@ pub(super) struct Made {
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) realisation: Realisation,
+    /// Whether it was made just now.
+    pub(super) made: bool,
     /// What came out when it was made again, if that was asked for and was something else.
     pub(super) unequal: Option<Unequal>,
-}
-
-impl Outcome {
-    fn of(realisation: Realisation) -> Self {
-        Self {
-            realisation,
-            unequal: None,
-        }
-    }
 }
 
 /// What is known of the tree a step starts from.
@@ -60,34 +54,46 @@ pub(super) struct Parent {
 }
 
 impl Step<'_> {
-    /// The step's result: from an earlier realisation of the same key, else made now. Entries that
-    /// the lock lacks are added to it.
+    /// The step's result: from an earlier realisation of the same key, here or in a shared cache, else
+    /// made now. Entries that the lock lacks are added to it.
     pub(super) fn realise(&self, parent: TreeId, lock: &mut Lock) -> Result<Outcome, Error> {
         self.pin(parent, lock)?;
         let mut document = self.document(parent, lock)?;
-        let found = self.found(&document)?;
-        if let Some(found) = &found
-            && !self.options.check
-        {
+        let mut known = self.found(&document)?;
+        if known.is_some() {
             self.tell_cached();
-            return Ok(Outcome::of(found.clone()));
+        }
+        if let Some(realisation) = known.take_if(|_| !self.options.check) {
+            return Ok(Outcome {
+                realisation,
+                made: false,
+                unequal: None,
+            });
         }
         let parent = Parent {
             id: parent,
             tree: self.shop.store.tree(parent)?,
         };
-        if found.is_none()
+        if known.is_none() {
+            known = self.shared(&parent, &document)?;
+        }
+        if known.is_none()
             && (packages::renew(self, &parent, lock)? || bootstrap::renew(self, lock)?)
         {
             document = self.document(parent.id, lock)?;
+            known = self.shared(&parent, &document)?;
         }
         // Whoever else makes this step has it done when the lock is free.
         let _turn = self.take_turn(&document)?;
-        let realisation = match self.found(&document)? {
-            Some(found) => {
+        if known.is_none() {
+            known = self.found(&document)?;
+            if known.is_some() {
                 self.tell_cached();
-                found
             }
+        }
+        let made = known.is_none();
+        let realisation = match known {
+            Some(known) => known,
             None => self.make_and_record(&parent, &document, lock)?,
         };
         let unequal = if self.options.check {
@@ -97,6 +103,7 @@ impl Step<'_> {
         };
         Ok(Outcome {
             realisation,
+            made,
             unequal,
         })
     }
@@ -135,7 +142,7 @@ impl Step<'_> {
         result
     }
 
-    fn tell_cached(&self) {
+    pub(super) fn tell_cached(&self) {
         self.tell(|id, place, total, summary| Event::StepCached {
             id,
             place,
@@ -185,7 +192,7 @@ impl Step<'_> {
         Ok(key(self.planned, parent, context)?)
     }
 
-    fn found(&self, document: &KeyDocument) -> Result<Option<Realisation>, Error> {
+    pub(super) fn found(&self, document: &KeyDocument) -> Result<Option<Realisation>, Error> {
         if self.options.no_cache {
             return Ok(None);
         }
@@ -199,13 +206,16 @@ impl Step<'_> {
         Ok(None)
     }
 
-    fn tell<'s>(&'s self, event: impl FnOnce(&'s str, usize, usize, &'s str) -> Event<'s>) {
+    pub(super) fn tell<'s>(
+        &'s self,
+        event: impl FnOnce(&'s str, usize, usize, &'s str) -> Event<'s>,
+    ) {
         let planned = self.planned;
         let event = event(&planned.id, planned.number, self.total, &planned.summary);
         self.shop.reporter.event(event);
     }
 
-    fn take_turn(&self, document: &KeyDocument) -> Result<File, Error> {
+    pub(super) fn take_turn(&self, document: &KeyDocument) -> Result<File, Error> {
         let path = self.shop.store.locks().join(document.key().to_string());
         let open = || -> std::io::Result<File> {
             loop {
@@ -252,6 +262,7 @@ impl Step<'_> {
             .map_err(|error| self.provision(error))
     }
 
+    /// Keeps a result for good, and puts it on record.
     pub(super) fn record(
         &self,
         parent: &Parent,
@@ -260,9 +271,31 @@ impl Step<'_> {
         milliseconds: u64,
     ) -> Result<Realisation, Error> {
         let store = self.shop.store;
-        let (tree, layer) = store.put_successor(parent.id, &parent.tree, &made.tree)?;
+        // Most of what there is to sync are file bodies, and they are complete.
+        let (synced, realisation) = thread::scope(|scope| {
+            let bodies = scope.spawn(|| store.sync());
+            let realisation = self.keep(parent, document, made, milliseconds);
+            let synced = bodies.join().expect("a syncing thread does not panic");
+            (synced, realisation)
+        });
+        synced?;
+        let realisation = realisation?;
         store.sync()?;
-        let realisation = Realisation {
+        store.record(&realisation)?;
+        Ok(realisation)
+    }
+
+    /// Keeps a result; what is to go on record of it, once everything is durable.
+    pub(super) fn keep(
+        &self,
+        parent: &Parent,
+        document: &KeyDocument,
+        made: Made,
+        milliseconds: u64,
+    ) -> Result<Realisation, Error> {
+        let store = self.shop.store;
+        let (tree, layer) = store.put_successor(parent.id, &parent.tree, &made.tree)?;
+        Ok(Realisation {
             key: document.key(),
             document: document.to_value(),
             recipe: self.planned.recipe.clone(),
@@ -274,9 +307,7 @@ impl Step<'_> {
             built: now(),
             milliseconds,
             log: made.log,
-        };
-        store.record(&realisation)?;
-        Ok(realisation)
+        })
     }
 
     /// Does a part of the step and tells who wants to know more how long it took.

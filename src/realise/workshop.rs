@@ -3,6 +3,7 @@
 use racker_store::{Digest, Store};
 
 use super::{Error, Reporter};
+use crate::cache::Cache;
 use crate::container::Upper;
 use crate::oci::{self, Download};
 use crate::settings::Settings;
@@ -18,6 +19,8 @@ pub struct Workshop<'a> {
     pub client: &'a oci::Client,
     /// Which servers stand for which names.
     pub registries: &'a oci::Registries,
+    /// Where other machines put what steps led to.
+    pub cache: &'a Cache<'a>,
     /// Who is told.
     pub reporter: &'a dyn Reporter,
     /// Whether changes are kept on the disk, however much memory there is.
@@ -62,7 +65,29 @@ impl<'a> Workshop<'a> {
     pub(super) fn fetch_all(&self, list: &[Download]) -> Result<Vec<Digest>, (usize, oci::Error)> {
         let jobs = self.settings.jobs.max(8);
         let progress = self.reporter.progress();
-        self.client.download_all(self.store, list, jobs, progress)
+        loop {
+            let done = self.client.download_all(self.store, list, jobs, progress);
+            match done {
+                // What is nowhere else may be in a cache; then the rest is fetched as before.
+                Err((place, error)) => {
+                    let found = self.cached(&list[place]);
+                    if !found.map_err(|error| (place, error))? {
+                        return Err((place, error));
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Whether the store has a file now that a shared cache had.
+    fn cached(&self, download: &Download) -> oci::Result<bool> {
+        let Some(digest) = &download.digest else {
+            return Ok(false);
+        };
+        let name = download.url.rsplit('/').next().unwrap_or_default();
+        let progress = self.reporter.progress();
+        self.cache.file(self.store, digest, name, progress)
     }
 
     /// Where a step's changes are kept: in memory where there is plenty, for half of what there

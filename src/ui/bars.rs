@@ -161,6 +161,15 @@ impl Reporter for Bars {
             } => {
                 self.say(&format!("[{place}/{total}] {id}: {summary} (cached)"));
             }
+            Event::StepFound {
+                id,
+                place,
+                total,
+                summary,
+                cache,
+            } => {
+                self.say(&format!("[{place}/{total}] {id}: {summary} (from {cache})"));
+            }
             Event::StepDone {
                 id,
                 place,

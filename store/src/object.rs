@@ -57,6 +57,35 @@ impl Store {
         Ok(id)
     }
 
+    /// Keeps these bytes, which must be the object of this name: others are not kept.
+    pub fn receive_bytes(&self, id: ObjectId, bytes: &[u8]) -> Result<()> {
+        if ObjectId::of(bytes) != id {
+            return Err(other_bytes(id));
+        }
+        let mut new = self.new_object()?;
+        new.append(bytes)?;
+        new.link(id, bytes.len() as u64)
+    }
+
+    /// [`Store::receive_bytes`] of the next `size` bytes.
+    pub fn receive_object(&self, id: ObjectId, size: u64, reader: impl Read) -> Result<()> {
+        let mut reader = reader.take(size);
+        let mut part = Vec::new();
+        let mut new = self.new_object()?;
+        while read_part(&mut reader, &mut part)? > 0 {
+            new.write(&part)?;
+        }
+        if new.hash.finalize().as_bytes() != id.as_bytes() {
+            return Err(other_bytes(id));
+        }
+        new.link(id, size)
+    }
+
+    /// Whether the object is there with all its bytes; if so it stays as long as this store is open.
+    pub fn keep_object(&self, id: ObjectId, size: u64) -> Result<bool> {
+        self.freshen_whole(id, size)
+    }
+
     /// The bytes of an object.
     pub fn open_object(&self, id: ObjectId) -> Result<File> {
         let path = self.object_path(id);
@@ -193,6 +222,10 @@ impl Drop for NewObject<'_> {
             let _ = fs::remove_file(stage);
         }
     }
+}
+
+fn other_bytes(id: ObjectId) -> Error {
+    Error::damaged("object", id, "other bytes came")
 }
 
 /// Reads up to [`SMALL`] bytes, fewer only at the end; tells how many.

@@ -4,6 +4,9 @@
 mod apt;
 mod archive;
 mod past;
+#[path = "../support/registry.rs"]
+#[allow(dead_code, reason = "a part of it is used")]
+mod registry;
 #[path = "../support/mod.rs"]
 mod support;
 mod tampered;

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use racker_store::{Access, Digest, Store};
+
+use super::registry::Registry;
 use super::support::files::{Files, find};
 use super::{Bench, Output};
 
@@ -105,6 +108,43 @@ fn a_version_that_another_archive_of_the_image_has() {
     fs::write(&kept, &bytes).unwrap();
     bench.racker(&arguments).success().says("not found on");
     assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
+}
+
+/// No mirror has it any more, but somebody who had it put it into a shared cache.
+#[test]
+fn a_package_that_only_the_cache_has() {
+    let bench = locked();
+    let registry = Registry::start();
+    let cache = format!("{}/cache", registry.host);
+    let generate = ["key", "generate", "ci", "--output", "ci.key"];
+    bench.racker(&generate).success();
+    let signing = bench.kitchen.racker.clone();
+    let signing = signing.env("RACKER_SIGNING_KEY", bench.kitchen.path("ci.key"));
+    signing
+        .run(&["bake", "--locked", "box.toml", "--cache-push", &cache])
+        .success();
+    // Neither the archive nor the store has the files.
+    let mut lost = 0;
+    for deb in ["app_1_all.deb", "library_1_all.deb"] {
+        let path = find(&bench.archive.path("pool"), deb);
+        let digest = Digest::of(&fs::read(&path).unwrap());
+        let store = Store::open(bench.kitchen.racker.store(), Access::ReadWrite).unwrap();
+        lost += usize::from(store.remove_blob(&digest).unwrap());
+        fs::remove_file(path).unwrap();
+    }
+    assert_eq!(lost, 2);
+    let other = "[[step]]\npackages = [\"app\"]\n[[step]]\nrun = \"true\"\n";
+    bench.recipe(other);
+    let arguments = ["bake", "--locked", "--no-cache", "box.toml"];
+    bench.racker(&arguments).code(1).says("not found on");
+    let arguments = [&arguments[..], &["--cache", &cache]].concat();
+    let output = bench.racker(&arguments).success();
+    for deb in ["app_1_all.deb", "library_1_all.deb"] {
+        let text = format!("{deb}: taken from the cache {cache}");
+        assert!(output.stderr.contains(&text), "{}", output.report());
+    }
+    assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
+    bench.kitchen.racker.verify();
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Registry {
 pub(crate) struct Extra {
     /// Below `http`, indented by two.
     pub(crate) http: String,
+    /// Below `storage`, indented by two.
+    pub(crate) storage: String,
     /// At the top.
     pub(crate) top: String,
 }
@@ -50,8 +52,9 @@ impl Registry {
         let storage = directory.path().join("storage");
         let text = format!(
             "version: 0.1\nlog:\n  level: error\n\
-             storage:\n  filesystem: {{rootdirectory: {}}}\nhttp:\n  addr: {host}\n{}{}",
+             storage:\n  filesystem: {{rootdirectory: {}}}\n{}http:\n  addr: {host}\n{}{}",
             storage.display(),
+            extra.storage,
             extra.http,
             extra.top
         );
@@ -96,6 +99,17 @@ impl Registry {
         tool("skopeo", &arguments);
     }
 
+    /// Ends the registry; nobody answers any more.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// The directory in which the registry keeps everything.
+    pub(crate) fn storage(&self) -> PathBuf {
+        self.directory.path().join("storage")
+    }
+
     /// The file in which the registry keeps a blob.
     pub(crate) fn blob(&self, digest: &str) -> PathBuf {
         let hex = digest.strip_prefix("sha256:").unwrap();
@@ -129,8 +143,7 @@ impl Registry {
 
 impl Drop for Registry {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
     }
 }
 

@@ -26,4 +26,5 @@ pub use docker_archive::save_docker_archive;
 pub use encode::Encoding;
 pub use layout::save;
 pub use oci_archive::save_oci_archive;
+pub(crate) use pack::Hashing;
 pub use registry::push;

@@ -94,14 +94,14 @@ pub(super) fn archive(store: &Store, layer: &ImageLayer, out: &mut impl Write) -
 }
 
 /// Passes bytes on, counts and hashes them.
-pub(super) struct Hashing<W> {
+pub(crate) struct Hashing<W> {
     inner: W,
     hash: Sha256,
     size: u64,
 }
 
 impl<W> Hashing<W> {
-    pub(super) fn new(inner: W) -> Self {
+    pub(crate) fn new(inner: W) -> Self {
         Self {
             inner,
             hash: Sha256::new(),
@@ -109,7 +109,7 @@ impl<W> Hashing<W> {
         }
     }
 
-    pub(super) fn finish(self) -> (Digest, u64, W) {
+    pub(crate) fn finish(self) -> (Digest, u64, W) {
         let digest = Digest::from_bytes(self.hash.finalize().into());
         (digest, self.size, self.inner)
     }

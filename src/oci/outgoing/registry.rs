@@ -12,10 +12,10 @@ use super::encode::Encoding;
 use super::send::send;
 use super::sink::{Sink, WriteBlob};
 use crate::oci::ahead::{self, ahead};
+use crate::oci::artifact::put_manifest;
 use crate::oci::error::{Error, Result};
 use crate::oci::manifest::Blob;
-use crate::oci::registry::{Ask, Repository};
-use crate::oci::request::{Method, Payload};
+use crate::oci::registry::Repository;
 use crate::oci::upload::{is_there, upload};
 use crate::oci::{Options, Progress, Reference};
 
@@ -65,25 +65,7 @@ pub fn push(
         Some(pinned) => pinned.to_string(),
         None => target.tag().unwrap_or("latest").to_owned(),
     };
-    let what = target.familiar();
-    let path = format!("manifests/{name}");
-    let answer = repository.ask(&Ask {
-        headers: &[("content-type", &sent.media_type)],
-        body: Payload::Bytes(&sent.manifest),
-        ..Ask::new(Method::PUT, &path, &what)
-    })?;
-    if answer.status() != 201 {
-        return Err(answer.into_error(&what));
-    }
-    let told = answer.header("docker-content-digest");
-    match told.and_then(|text| text.parse::<Digest>().ok()) {
-        Some(actual) if actual != digest => Err(Error::DigestMismatch {
-            what,
-            expected: digest,
-            actual,
-        }),
-        _ => Ok(digest),
-    }
+    put_manifest(&repository, &name, &sent.media_type, &sent.manifest)
 }
 
 /// Where an image came from, if that is another repository of the registry that it goes to.

@@ -1,0 +1,118 @@
+//! Registries that do not answer, or stop to.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::support::{Output, Racker};
+use crate::tampered::{PACK, manifest, tags};
+use crate::trust::made_with_warnings;
+use crate::{Bench, made, tree};
+
+/// All steps were made, with one word about the cache.
+#[track_caller]
+fn made_without(bench: &Bench, racker: &Racker, output: Output) {
+    let warnings = output.stderr.matches("warning:").count();
+    assert_eq!(warnings, 1, "{}", output.report());
+    let output = output.says("going on without the cache");
+    assert_eq!(made(&output), 3);
+    assert_eq!(tree(racker, "box"), tree(&bench.kitchen.racker, "box"));
+    racker.verify();
+}
+
+#[test]
+fn a_registry_that_is_down() {
+    let mut bench = Bench::filled();
+    bench.registry.stop();
+    let racker = bench.machine("other");
+    let racker = racker.env("RACKER_SIGNING_KEY", bench.kitchen.path("ci.key"));
+    let cache = &bench.cache;
+    let arguments = ["bake", "box.toml", "--json", "--cache", cache];
+    let both = [&arguments[..], &["--cache-push", cache]].concat();
+    let output = racker.run(&both).success();
+    made_without(&bench, &racker, output);
+}
+
+/// Parts of what is there are gone; whoever has them puts them back.
+#[test]
+fn a_registry_that_lost_something() {
+    let bench = Bench::filled();
+    let repository = "docker/registry/v2/repositories/team/cache/_layers/sha256";
+    let links = bench.registry.storage().join(repository);
+    let mut lost = 0;
+    for tag in tags(&bench.cache, "step-") {
+        for part in manifest(&bench.cache, &tag)["layers"].as_array().unwrap() {
+            if part["mediaType"] == PACK {
+                let hex = &part["digest"].as_str().unwrap()["sha256:".len()..];
+                lost += usize::from(fs::remove_dir_all(links.join(hex)).is_ok());
+            }
+        }
+    }
+    assert!(lost > 3);
+    let racker = bench.machine("other");
+    let racker = racker.env("RACKER_SIGNING_KEY", bench.kitchen.path("ci.key"));
+    let arguments = ["bake", "box.toml", "--json", "--cache", &bench.cache];
+    let both = [&arguments[..], &["--cache-push", &bench.cache]].concat();
+    let output = racker.run(&both).success().says("3 steps put into");
+    made_with_warnings(&bench, &racker, output, "not found on");
+    let third = bench.machine("third");
+    assert_eq!(made(&bench.fetch(&third).success()), 0);
+}
+
+/// Somebody takes the connection and says nothing.
+#[test]
+fn a_registry_that_says_nothing() {
+    let bench = Bench::filled();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let cache = format!("{}/cache", silent.local_addr().unwrap());
+    let racker = bench.machine("other");
+    let arguments = ["bake", "box.toml", "--json", "--cache", &cache];
+    let output = racker.run(&arguments).success();
+    made_without(&bench, &racker, output);
+    // The next cache is asked all the same.
+    let racker = bench.machine("third");
+    let arguments = [&arguments[..], &["--cache", &bench.cache]].concat();
+    let output = racker.run(&arguments).success();
+    assert_eq!(made(&output), 0, "{}", output.report());
+}
+
+/// It is no registry, or one that lets nobody in.
+#[test]
+fn something_else_that_answers() {
+    let bench = Bench::filled();
+    for head in ["500 Broken", "401 Who", "403 No", "404 None"] {
+        let head = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let wire = crate::wire::Wire::start(move |_| crate::wire::Answer::raw(head.clone()));
+        let cache = format!("{}/cache", wire.host);
+        let racker = bench.machine(&wire.host);
+        let output = racker.run(&["bake", "box.toml", "--json", "--cache", &cache]);
+        let output = output.success();
+        assert_eq!(made(&output), 3, "{}", output.report());
+        assert!(
+            output.stderr.matches("warning:").count() <= 1,
+            "{}",
+            output.report()
+        );
+        racker.verify();
+    }
+}
+
+/// The file system is full: that is this machine's trouble, and is told as such.
+#[test]
+fn what_fails_here_is_no_fault_of_the_cache() {
+    let bench = Bench::filled();
+    let racker = bench.machine("other");
+    racker.run(&["images"]).success();
+    let mount = bench.kitchen.path("small");
+    fs::create_dir(&mount).unwrap();
+    let script = "mount -t tmpfs -o size=900k none small && shift && \
+        RACKER_STORE=$PWD/small/store exec \"$@\"";
+    let mut command = racker.surround(crate::support::tool("unshare", "util-linux"));
+    command.args(["--mount", "sh", "-ec", script, "sh", "x"]);
+    command.arg(env!("CARGO_BIN_EXE_racker"));
+    command.args(["bake", "box.toml", "--cache", &bench.cache]);
+    racker
+        .finish(command)
+        .code(1)
+        .one_message()
+        .says("No space left");
+}
