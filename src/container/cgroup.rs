@@ -73,6 +73,14 @@ pub(super) fn mount(at: &Path) -> io::Result<()> {
     )?)
 }
 
+/// The name of the control group of the container `id`: where it is `registered`, that of its scope.
+pub fn name(id: &str, registered: bool) -> String {
+    if registered {
+        return super::machine::cgroup(id);
+    }
+    format!("racker-{id}")
+}
+
 /// One control group below the hierarchy's root.
 #[derive(Debug)]
 pub struct Cgroup {

@@ -34,6 +34,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Record {
     /// Its cgroup's name.
     pub cgroup: String,
+    /// Whether the cgroup is that of a unit of the host's systemd, which removes it, and would not
+    /// learn that it is empty if somebody else did.
+    #[serde(default)]
+    pub unit: bool,
     /// Directories to remove.
     pub remove: Vec<PathBuf>,
     /// Its groups in version 1 hierarchies.
@@ -64,7 +68,7 @@ impl Record {
     fn clear(&self, hierarchy: OwnedFd, block: &File) -> io::Result<()> {
         let cgroup = Cgroup::existing(hierarchy, self.cgroup.clone());
         cgroup.kill(PATIENCE)?;
-        let removed = cgroup.remove();
+        let removed = if self.unit { Ok(()) } else { cgroup.remove() };
         for group in &self.legacy {
             match fs::remove_dir(group) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

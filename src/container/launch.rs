@@ -111,6 +111,7 @@ pub(super) fn launch(
             source,
         },
     })?;
+    snapshot.slot().occupied();
     let process = pid(child.id())
         .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))
         .map_err(Error::io("watch systemd-nspawn"))?;

@@ -94,12 +94,20 @@ pub struct Config {
     pub sysctls: Vec<(String, String)>,
     /// Device nodes of the host: there and here.
     pub devices: Vec<(PathBuf, PathBuf)>,
+    /// Whether the host's machined knows it.
+    #[serde(default)]
+    pub register: bool,
 }
 
 impl Config {
     /// What it is called where there is little room.
     pub fn short_id(&self) -> &str {
         &self.id[..12]
+    }
+
+    /// The name of its control group.
+    pub fn cgroup(&self) -> String {
+        crate::container::cgroup::name(self.short_id(), self.register)
     }
 }
 

@@ -175,8 +175,10 @@ impl Kept {
 
     /// Its control group, which there is while it runs.
     pub fn cgroup(&self) -> io::Result<Cgroup> {
-        let name = format!("racker-{}", self.config.short_id());
-        Ok(Cgroup::existing(cgroup::hierarchy()?, name))
+        Ok(Cgroup::existing(
+            cgroup::hierarchy()?,
+            self.config.cgroup(),
+        ))
     }
 
     fn is_frozen(&self) -> bool {

@@ -27,7 +27,7 @@ use crate::container::ports::{Proxy, Published};
 use crate::container::slot::Wish;
 use crate::container::terminal::Screen;
 use crate::container::{
-    self, Console, Exit, REBOOTED, Root, Snapshot, Streams, Upper, booted, on_own_thread,
+    self, Console, Exit, REBOOTED, Root, Snapshot, Streams, Upper, booted, machine, on_own_thread,
 };
 
 /// How long somebody who said so may take to attach.
@@ -216,6 +216,7 @@ impl Supervisor<'_> {
                 .into_iter()
                 .collect(),
             limits: config.limits,
+            machine: config.register.then(|| config.name.clone()),
         };
         // Before the container has a place, so that a taken port leaves nothing behind.
         let ports = published(config)?;
@@ -291,6 +292,9 @@ impl Supervisor<'_> {
         let console = self.console(config, log, hub);
         let proxy = Mutex::new(None);
         let runs = |leader: u32| -> Result<(), container::Error> {
+            if config.register {
+                machine::register(&config.name, leader)?;
+            }
             let address = join(kept, leader)?;
             surroundings::sysctls(config, leader)?;
             if !ports.is_empty() {

@@ -75,6 +75,10 @@ pub(crate) fn settle(
             .hint("add it in a recipe: packages = [\"systemd\"]")
             .hint("--systemd=false runs the command without"));
     }
+    if options.register && !boots {
+        return Err(wrong("--register is for containers that boot")
+            .hint("--systemd=always adds systemd to an image"));
+    }
     let config = config(shop, options, &image, name, command, background)?;
     let alone = config.argv.len() == 1 && INITS.contains(&config.argv[0].as_str());
     let config = Config {
@@ -228,6 +232,7 @@ fn config(
         dns_search: options.dns_search.clone(),
         sysctls: sysctls(options)?,
         devices: devices(options)?,
+        register: options.register,
         id,
     })
 }

@@ -166,6 +166,9 @@ pub(crate) struct Options {
     /// What to wait for before the command is started: basic, boot or none
     #[arg(long, value_enum, default_value = "basic")]
     pub(crate) wait: WaitFor,
+    /// Have the host's machined know it: machinectl, journalctl -M
+    #[arg(long)]
+    pub(crate) register: bool,
     /// How the log is kept: json-file
     #[arg(long, value_name = "DRIVER", default_value = "json-file")]
     pub(crate) log_driver: String,
