@@ -268,6 +268,13 @@ fn an_init_of_its_own() {
         .exec(&["systemctl", "is-system-running"])
         .success();
     assert_eq!(state.text(), "running\n");
+    // However much it has to tell, nobody is deaf to it.
+    container.sh(
+        "printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nType=oneshot\nExecStart=/bin/true\n' \
+             >/run/systemd/system/nothing.service
+         for i in $(seq 400); do systemctl start nothing; done",
+    );
+    container.exec(&["true"]).success();
     container.run(&["stop"], &[]).success();
     assert_eq!(container.inspect("{{.State.ExitCode}}"), "0");
     // It may end itself.

@@ -121,7 +121,8 @@ impl Error {
                 vec!["the disk is full".into()]
             }
             Self::Machine(_) => vec![
-                "--register needs a host that systemd booted, with dbus and systemd-container".into(),
+                "--register needs a host that systemd booted, with dbus and systemd-container"
+                    .into(),
                 "without --register nothing of that is needed".into(),
             ],
             Self::NoInit => vec!["add it in a recipe: packages = [\"systemd\"]".into()],

@@ -101,8 +101,13 @@ impl<'a> Guest<'a> {
     }
 
     /// Waits for its end; the exit code of its init.
-    pub(super) fn wait(&mut self) -> Result<i32, Error> {
-        Ok(self.nspawn.wait(None)?.unwrap_or(255))
+    pub(super) fn wait(self) -> Result<i32, Error> {
+        let Self {
+            bus, mut nspawn, ..
+        } = self;
+        // An init whose signals somebody leaves unread in the end sends none to anybody.
+        drop(bus);
+        Ok(nspawn.wait(None)?.unwrap_or(255))
     }
 
     /// The last lines of its console.

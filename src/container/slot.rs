@@ -75,14 +75,14 @@ impl Slot {
         };
         let directory = run.join(&id);
         let name = cgroup::name(&id, wish.machine.is_some());
-        let legacy = match wish.machine {
-            // The host's systemd knows where.
-            Some(_) => Vec::new(),
-            None => wish
-                .limits
-                .legacy_groups(&name)
-                .map_err(Error::io("limit the container"))?,
-        };
+        let mut legacy = wish
+            .limits
+            .legacy_groups(&name)
+            .map_err(Error::io("limit the container"))?;
+        if wish.machine.is_some() {
+            // The host's systemd makes them itself.
+            legacy.clear();
+        }
         let record = Record {
             cgroup: name.clone(),
             unit: wish.machine.is_some(),
@@ -97,9 +97,8 @@ impl Slot {
             .and_then(|hierarchy| Guard::start(hierarchy, &block.file))
             .map_err(Error::io("start the guard process"))?;
         fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
-        let made = |cgroup: io::Result<Cgroup>| {
-            cgroup.map_err(Error::io(format!("create cgroup {name}")))
-        };
+        let made =
+            |cgroup: io::Result<Cgroup>| cgroup.map_err(Error::io(format!("create cgroup {name}")));
         let (cgroup, legacy, first) = if let Some(machine) = &wish.machine {
             let first = machine::start(&id, machine, &wish.limits)?;
             let cgroup = cgroup::hierarchy().map(|it| Cgroup::existing(it, name.clone()));

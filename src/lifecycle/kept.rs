@@ -175,10 +175,7 @@ impl Kept {
 
     /// Its control group, which there is while it runs.
     pub fn cgroup(&self) -> io::Result<Cgroup> {
-        Ok(Cgroup::existing(
-            cgroup::hierarchy()?,
-            self.config.cgroup(),
-        ))
+        Ok(Cgroup::existing(cgroup::hierarchy()?, self.config.cgroup()))
     }
 
     fn is_frozen(&self) -> bool {
