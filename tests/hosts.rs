@@ -84,8 +84,8 @@ fn a_registered_container_that_is_killed_is_no_machine() {
         "racker-guard racker-supervisor",
         "systemd-nspawn",
     ] {
-        start(&host, "victim", &["--rm", "quickstart", "sleep", "1000"]);
-        assert_eq!(machines(&host), ["victim"]);
+        start(&host, "vic_tim", &["--rm", "quickstart", "sleep", "1000"]);
+        assert_eq!(machines(&host), ["vic-tim"]);
         host.sh(&format!(
             "for name in {victims}; do pkill -9 -f ^$name; done"
         ));

@@ -35,6 +35,13 @@ fn unit(id: &str) -> String {
     format!("racker-{id}.scope")
 }
 
+/// The name of the machine that a container of this name is: no machine has a `_` in its own. Source:
+/// `machinectl(1)`, "Machine and Image Names".
+pub fn name(container: &str) -> String {
+    let name = container.replace('_', "-");
+    name.trim_end_matches(['-', '.']).to_owned()
+}
+
 /// The control group of the scope of the container `id`.
 pub(super) fn cgroup(id: &str) -> String {
     format!("{SLICE}/{}", unit(id))
@@ -86,7 +93,7 @@ pub(super) fn start(id: &str, name: &str, limits: &Limits) -> Result<Placeholder
     Ok(first)
 }
 
-/// Has machined know the container `id` by its first process on the host.
+/// Has machined know a container by the pid of its first process on the host.
 pub fn register(name: &str, leader: u32) -> Result<(), Error> {
     let mut bus = connect()?;
     bus.destination = Some(MACHINED);

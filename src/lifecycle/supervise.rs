@@ -216,7 +216,7 @@ impl Supervisor<'_> {
                 .into_iter()
                 .collect(),
             limits: config.limits,
-            machine: config.register.then(|| config.name.clone()),
+            machine: config.register.then(|| machine::name(&config.name)),
         };
         // Before the container has a place, so that a taken port leaves nothing behind.
         let ports = published(config)?;
@@ -293,7 +293,7 @@ impl Supervisor<'_> {
         let proxy = Mutex::new(None);
         let runs = |leader: u32| -> Result<(), container::Error> {
             if config.register {
-                machine::register(&config.name, leader)?;
+                machine::register(&machine::name(&config.name), leader)?;
             }
             let address = join(kept, leader)?;
             surroundings::sysctls(config, leader)?;
