@@ -398,6 +398,27 @@ fn names() {
     let name = racker.run(&filter).success().into_text();
     assert!(name.contains('_'), "{name}");
     racker.run(&["rm", id.trim()]).success();
+    // A name is free again with its container's end, and what somebody killed left of one is none.
+    let link = shared()
+        .store()
+        .join("containers")
+        .join(format!("{other}.name"));
+    std::os::unix::fs::symlink("0123456789ab", &link).unwrap();
+    let start = ["run", "-d", "--rm", "--systemd=false", "--name", &other];
+    let start = [&start[..], &["quickstart", "sleep", "1000"]].concat();
+    let id = racker.run(&start).success().into_text();
+    racker.run(&start).code(125).says(id.trim());
+    let third = format!("third-{other}");
+    racker.run(&["rename", &other, &third]).success();
+    assert!(link.symlink_metadata().is_err());
+    racker.run(&["rename", &third, &other]).success();
+    racker.run(&["kill", &other]).success();
+    wait_for(LONG, "the name is free", || {
+        link.symlink_metadata().is_err().then_some(())
+    });
+    racker.run(&start).success();
+    racker.run(&["rm", "-f", &other]).success();
+    assert!(link.symlink_metadata().is_err());
 }
 
 #[test]
@@ -950,6 +971,49 @@ fn hosts_and_name_servers() {
         }
         assert!(text.contains("192.0.2.7"), "{text}");
     }
+}
+
+#[test]
+fn the_host_is_found_from_every_network() {
+    let racker = shared();
+    let network = format!("up{}", std::process::id());
+    racker.run(&["network", "create", &network]).success();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let call = format!(
+        "use IO::Socket::INET; $s = IO::Socket::INET->new('up:{port}') or die $@; \
+         print $s->peerhost"
+    );
+    for name in ["private", &network, "host"] {
+        let gateway = if name == "host" {
+            "127.0.0.1".to_owned()
+        } else {
+            // Made by whoever uses it first.
+            let once = ["run", "--rm", "--systemd=false", "--network", name];
+            racker
+                .run(&[&once[..], &["quickstart", "true"]].concat())
+                .success();
+            let shown = racker.run(&["network", "inspect", name]).success().json();
+            shown[0]["Gateway"].as_str().unwrap().to_owned()
+        };
+        let option = format!("--network={name}");
+        let options = ["run", "--rm", "--add-host", "up:host-gateway", &option];
+        let command = ["--systemd=false", "quickstart", "perl", "-e", &call];
+        let output = racker.run(&[&options[..], &command].concat()).success();
+        assert_eq!(output.text(), gateway, "{name}");
+    }
+    racker.run(&["network", "rm", &network]).success();
+    let none = [
+        "run",
+        "--network=none",
+        "--add-host=up:host-gateway",
+        "quickstart",
+    ];
+    racker
+        .run(&none)
+        .code(125)
+        .one_message()
+        .says("no host-gateway");
 }
 
 #[test]

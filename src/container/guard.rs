@@ -38,7 +38,7 @@ pub struct Record {
     /// learn that it is empty if somebody else did.
     #[serde(default)]
     pub unit: bool,
-    /// Directories to remove.
+    /// Directories to remove, and links to them.
     pub remove: Vec<PathBuf>,
     /// Its groups in version 1 hierarchies.
     #[serde(default)]
@@ -76,6 +76,11 @@ impl Record {
             }
         }
         for path in &self.remove {
+            // A link may be somebody else's by now.
+            let to = fs::read_link(path).map(|to| path.with_file_name(to));
+            if to.is_ok_and(|to| !self.remove.contains(&to)) {
+                continue;
+            }
             match fs::remove_dir_all(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

@@ -198,25 +198,28 @@ impl Networks {
         Ok(())
     }
 
-    /// Lets a container into a network, the default one being made where it is missing; its
-    /// address.
-    pub fn join(&self, name: &str, newcomer: Newcomer<'_>) -> Result<Ipv4Addr, Error> {
+    /// The one of this name; the default one is made where it is missing.
+    pub fn need(&self, name: &str) -> Result<Network, Error> {
+        match self.find(name)? {
+            Some(network) => Ok(network),
+            None if name == DEFAULT => self.create(name, false),
+            None => Err(Error::Network(format!("network {name} not found"))),
+        }
+    }
+
+    /// Lets a container into a network; its address.
+    pub fn join(&self, mut network: Network, newcomer: Newcomer<'_>) -> Result<Ipv4Addr, Error> {
         let veth = veth(newcomer.id);
         if interface_exists(&veth) {
             // That of its run before, which the kernel takes away in its own time, maybe just now.
             let _ = ip(None, &format!("link del {veth}\n"));
         }
-        let mut network = match self.find(name)? {
-            Some(network) => network,
-            None if name == DEFAULT => self.create(name, false)?,
-            None => return Err(Error::Network(format!("network {name} not found"))),
-        };
         if !interface_exists(&network.bridge()) {
             bridge(&network)?;
         }
-        let address = network
-            .free_address()
-            .ok_or_else(|| Error::Network(format!("network {name} has no free address")))?;
+        let address = network.free_address().ok_or_else(|| {
+            Error::Network(format!("network {} has no free address", network.name))
+        })?;
         let bridge = network.bridge();
         ip(
             None,

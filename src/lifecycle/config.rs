@@ -84,7 +84,7 @@ pub struct Config {
     pub stop_timeout: u64,
     /// How it is found to be well.
     pub health: Option<Health>,
-    /// Lines of its `/etc/hosts`: name and address.
+    /// Lines of its `/etc/hosts`: name and address, or [`HOST_GATEWAY`].
     pub hosts: Vec<(String, String)>,
     /// Name servers in place of the host's.
     pub dns: Vec<String>,
@@ -136,6 +136,9 @@ pub enum NetworkMode {
     /// That of another container, by its id.
     Container(String),
 }
+
+/// An address in [`Config::hosts`] that stands for the host's in the container's network.
+pub const HOST_GATEWAY: &str = "host-gateway";
 
 /// The network that a container is in where nothing is said.
 pub const DEFAULT_NETWORK: &str = "private";

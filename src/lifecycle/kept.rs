@@ -68,6 +68,14 @@ impl Kept {
         self.directory.join(name)
     }
 
+    /// What leads to it from its name.
+    pub(super) fn link(&self) -> PathBuf {
+        link(
+            self.directory.parent().unwrap_or(&self.directory),
+            &self.config.name,
+        )
+    }
+
     /// Writes down what it was asked to be.
     pub(super) fn save_config(&self) -> Result<(), Error> {
         write(&self.path("config.json"), &self.config)
@@ -196,6 +204,11 @@ impl Held {
             None => Ok(()),
         }
     }
+}
+
+/// What leads from a name to its container, beside the containers' directories.
+pub(super) fn link(yard: &Path, name: &str) -> PathBuf {
+    yard.join(format!("{name}.name"))
 }
 
 fn retry<T>(call: impl FnMut() -> Result<T, rustix::io::Errno>) -> Result<T, rustix::io::Errno> {

@@ -210,11 +210,11 @@ impl Supervisor<'_> {
             base: (before != 0).then_some(before),
             identity: config.host_users,
             writable: (upper == Upper::Disk).then(|| kept.directory().to_owned()),
-            remove: config
-                .remove
-                .then(|| kept.directory().to_owned())
-                .into_iter()
-                .collect(),
+            remove: if config.remove {
+                vec![kept.link(), kept.directory().to_owned()]
+            } else {
+                Vec::new()
+            },
             limits: config.limits,
             machine: config.register.then(|| machine::name(&config.name)),
         };
@@ -409,15 +409,17 @@ fn join(kept: &Kept, leader: u32) -> Result<Option<std::net::Ipv4Addr>, containe
     let NetworkMode::Named(name) = &config.network else {
         return Ok(None);
     };
+    let networks = Networks::lock()?;
+    let network = networks.need(name)?;
     let newcomer = Newcomer {
         id: config.short_id(),
         leader,
         hostname: &config.hostname,
         names: vec![config.name.clone(), config.short_id().to_owned()],
         hosts: kept.path("hosts"),
-        own: surroundings::own_hosts(config),
+        own: surroundings::own_hosts(config, Some(network.gateway())),
     };
-    Networks::lock()?.join(name, newcomer).map(Some)
+    networks.join(network, newcomer).map(Some)
 }
 
 /// What a racker does that was started to supervise a container in the background.

@@ -13,7 +13,7 @@ use super::values::{self, Mounted};
 use crate::container::limits::Limits;
 use crate::container::slot::random_id;
 use crate::failure::{Failure, RUN_FAILED};
-use crate::lifecycle::config::{Config, Mount, NetworkMode, Wait};
+use crate::lifecycle::config::{Config, HOST_GATEWAY, Mount, NetworkMode, Wait};
 use crate::lifecycle::health::Health;
 use crate::lifecycle::{Kept, Yard, state};
 use crate::oci::Reference;
@@ -492,6 +492,7 @@ fn limits(options: &Options) -> Result<Limits, Failure> {
 }
 
 fn hosts(options: &Options) -> Result<Vec<(String, String)>, String> {
+    let gateway = options.network != "none" && !options.network.starts_with("container:");
     let entry = |text: &String| {
         let (name, address) = text
             .split_once('=')
@@ -499,7 +500,13 @@ fn hosts(options: &Options) -> Result<Vec<(String, String)>, String> {
             .ok_or_else(|| format!("bad format for --add-host: {text:?}"))?;
         let address = address.trim_matches(['[', ']']);
         let address = match address {
-            "host-gateway" => "10.86.0.1",
+            HOST_GATEWAY if gateway => HOST_GATEWAY,
+            HOST_GATEWAY => {
+                return Err(format!(
+                    "with --network={} there is no {HOST_GATEWAY}",
+                    options.network
+                ));
+            }
             address if address.parse::<std::net::IpAddr>().is_ok() => address,
             _ => return Err(format!("invalid address in --add-host: {address:?}")),
         };
