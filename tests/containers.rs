@@ -69,6 +69,15 @@ impl Drop for Container {
     }
 }
 
+/// The process that supervises a container.
+fn supervisor(name: &str) -> Pid {
+    let kept = shared().store().join(format!("containers/{name}.name"));
+    let text = fs::read_to_string(kept.join("state.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let pid = i32::try_from(state["supervisor"].as_i64().unwrap()).unwrap();
+    Pid::from_raw(pid).unwrap()
+}
+
 fn ps(options: &[&str]) -> String {
     let template = "{{.Names}} {{.State}}";
     let head = ["ps", "--format", template];
@@ -305,16 +314,7 @@ fn a_killed_supervisor_leaves_nothing_and_the_truth() {
     for (place, way) in BOTH.iter().enumerate() {
         let container = Container::start(&format!("orphan{place}"), way, &["sleep", "1000"]);
         let state = container.inspect("{{.State.Pid}}");
-        let file = fs::read_dir(shared().store().join("containers"))
-            .unwrap()
-            .flatten()
-            .map(|entry| entry.path().join("config.json"))
-            .find(|path| fs::read_to_string(path).is_ok_and(|it| it.contains(&container.name)))
-            .unwrap();
-        let text = fs::read_to_string(file.with_file_name("state.json")).unwrap();
-        let state_of: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let supervisor = i32::try_from(state_of["supervisor"].as_i64().unwrap()).unwrap();
-        kill_process(Pid::from_raw(supervisor).unwrap(), Signal::KILL).unwrap();
+        kill_process(supervisor(&container.name), Signal::KILL).unwrap();
         wait_for(LONG, "the container is gone", || {
             (!Path::new("/proc").join(&state).exists()).then_some(())
         });
@@ -459,6 +459,18 @@ fn listing() {
     );
     assert_eq!(ps(&["--filter", "status=exited"]), table_heading());
     assert_eq!(ps(&["-q", "--filter", "label=a=c"]), "");
+    container.sh("head -c 3000000 /dev/zero >/big; ln /big /again; rm /again");
+    let filter = format!("name={}", container.name);
+    let table = shared()
+        .run(&["ps", "--size", "--filter", &filter])
+        .success();
+    let lines: Vec<&str> = table.text().lines().collect();
+    assert!(lines[0].ends_with("   SIZE"), "{}", table.report());
+    assert!(
+        lines[1].contains("   3.00MB (virtual "),
+        "{}",
+        table.report()
+    );
     shared()
         .run(&["ps", "--filter", "x=y"])
         .code(1)
@@ -754,6 +766,90 @@ fn volumes_outlive_containers() {
             .contains(&volume)
     );
     racker.run(&["volume", "rm", &volume]).success();
+}
+
+/// The volumes of a container: name and place.
+fn volumes_of(name: &str) -> Vec<(String, String)> {
+    let template = "{{range .Mounts}}{{.Name}} {{.Destination}}\n{{end}}";
+    let shown = shared().run(&["inspect", "--format", template, name]);
+    let text = shown.success().into_text();
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    let mut all: Vec<_> = pairs.map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+    all.sort_by(|a, b| a.1.cmp(&b.1));
+    all
+}
+
+/// Which of these volumes there are.
+fn are_there(volumes: &[(String, String)]) -> Vec<bool> {
+    let text = shared().run(&["volume", "ls", "-q"]).success().into_text();
+    let there = |name: &str| text.lines().any(|line| line == name);
+    volumes.iter().map(|(name, _)| there(name)).collect()
+}
+
+#[test]
+fn volumes_that_an_image_wants() {
+    let image = "test-volumes";
+    let wanted = "[image]\nvolumes = [\"/data\", \"/var/www/html\"]\n";
+    support::bake_on_quickstart(image, wanted);
+    let racker = shared();
+    let name = format!("wants-{}", std::process::id());
+    let named = format!("named-{name}");
+    for way in BOTH {
+        let script = "echo $(grep -c hello /var/www/html/index.html; stat -c %u:%a /var/www/html); \
+                      echo x >>/data/x; echo x >>/extra/x; cat /data/x /extra/x";
+        let create = ["create", "--name", &name, "-v", "/extra"];
+        racker
+            .run(&[&create, way, &[image, "sh", "-c", script]].concat())
+            .success();
+        // They are there before anything runs.
+        let volumes = volumes_of(&name);
+        let places: Vec<&str> = volumes.iter().map(|(_, place)| place.as_str()).collect();
+        assert_eq!(places, ["/data", "/extra", "/var/www/html"]);
+        assert!(
+            volumes.iter().all(|(name, _)| name.len() == 64),
+            "{volumes:?}"
+        );
+        assert_eq!(are_there(&volumes), [true; 3]);
+        for written in ["x\nx\n", "x\nx\nx\nx\n"] {
+            let output = racker.run(&["start", "-a", &name]).success();
+            assert_eq!(output.text(), format!("1 0:755\n{written}"));
+        }
+        racker
+            .run(&["volume", "rm", &volumes[0].0])
+            .code(1)
+            .says("in use by container");
+        // What is in them is no change of the container.
+        let diff = racker.run(&["diff", &name]).success();
+        assert!(!diff.text().contains("/x"), "{}", diff.report());
+        racker.run(&["rm", &name]).success();
+        assert_eq!(are_there(&volumes), [true; 3]);
+        for (volume, _) in &volumes {
+            racker.run(&["volume", "rm", volume]).success();
+        }
+        racker
+            .run(&[&create, way, &[image, "true"]].concat())
+            .success();
+        let volumes = volumes_of(&name);
+        racker.run(&["rm", "--volumes", &name]).success();
+        assert_eq!(are_there(&volumes), [false; 3]);
+        // A volume with a name takes the place of one, and stays.
+        let option = format!("{named}:/data");
+        let run = ["run", "-d", "--rm", "--name", &name, "-v", &option];
+        racker
+            .run(&[&run, way, &[image, "sleep", "1000"]].concat())
+            .success();
+        let volumes = volumes_of(&name);
+        assert_eq!((volumes.len(), volumes[0].0.as_str()), (2, named.as_str()));
+        if way.is_empty() {
+            racker.run(&["stop", &name]).success();
+        } else {
+            kill_process(supervisor(&name), Signal::KILL).unwrap();
+        }
+        wait_for(LONG, "its own volume is gone", || {
+            (are_there(&volumes) == [true, false]).then_some(())
+        });
+    }
+    racker.run(&["volume", "rm", &named]).success();
 }
 
 #[test]

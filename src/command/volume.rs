@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Context;
+use crate::container::slot::random_id;
 use crate::failure::{FAILED, Failure};
 use crate::lifecycle::volume::{self, Volume};
 use crate::ui::{Column, Wish};
@@ -25,8 +26,8 @@ enum Verb {
         /// Say something of it
         #[arg(long, value_name = "NAME[=VALUE]")]
         label: Vec<String>,
-        /// Its name
-        name: String,
+        /// Its name; a random one where none is given
+        name: Option<String>,
     },
     /// List volumes
     #[command(alias = "list")]
@@ -54,8 +55,11 @@ enum Verb {
         #[arg(required = true)]
         names: Vec<String>,
     },
-    /// Remove volumes that no container uses
+    /// Remove anonymous volumes that no container uses
     Prune {
+        /// Those with a name too
+        #[arg(short, long)]
+        all: bool,
         /// Do not ask
         #[arg(short, long)]
         force: bool,
@@ -71,7 +75,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 .map(|text| text.split_once('=').unwrap_or((text, "")))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
-            volume::create(&store, name, labels)?;
+            let random = || random_id().map_err(|it| Failure::new(FAILED, it.to_string()));
+            let anonymous = name.is_none();
+            let name = name.clone().map_or_else(random, Ok)?;
+            volume::create(&store, &name, labels, anonymous)?;
             context.ui.data(name)?;
         }
         Verb::Ls { quiet, format } => {
@@ -99,14 +106,14 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 context.ui.data(name)?;
             }
         }
-        Verb::Prune { force } => {
-            if !force
-                && !super::prune::confirmed("This will remove all volumes that no container uses.")?
-            {
+        Verb::Prune { all, force } => {
+            let which = if *all { "all" } else { "anonymous" };
+            let warning = format!("This will remove {which} volumes that no container uses.");
+            if !force && !super::prune::confirmed(&warning)? {
                 return Ok(0);
             }
             for volume in volume::all(&store)? {
-                if volume::users(&store, &volume.name)?.is_empty() {
+                if (*all || volume.anonymous) && volume::users(&store, &volume.name)?.is_empty() {
                     volume::remove(&store, &volume)?;
                     context.ui.data(&volume.name)?;
                 }
@@ -127,6 +134,7 @@ fn document(store: &Store, volume: &Volume) -> Value {
         "Name": volume.name,
         "Mountpoint": volume.data(store),
         "Labels": volume.labels,
+        "Anonymous": volume.anonymous,
         "Scope": "local",
     })
 }

@@ -178,7 +178,8 @@ impl std::fmt::Display for Port {
 /// Something of the host in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
-    /// The path on the host, or the name of a volume.
+    /// The path on the host, or the name of a volume; none yet where that is anonymous and the
+    /// container not made.
     pub source: String,
     /// Whether it is a volume.
     pub volume: bool,
@@ -186,6 +187,22 @@ pub struct Mount {
     pub target: String,
     /// Whether it can only be read.
     pub read_only: bool,
+    /// Whether it is a volume that belongs to this container alone.
+    #[serde(default)]
+    pub anonymous: bool,
+}
+
+impl Mount {
+    /// A volume that belongs to one container alone.
+    pub fn anonymous(target: String) -> Self {
+        Self {
+            source: String::new(),
+            volume: true,
+            target,
+            read_only: false,
+            anonymous: true,
+        }
+    }
 }
 
 /// When a container is started again by itself.

@@ -19,7 +19,7 @@ use super::log::{Log, Tee};
 use super::process::{Wanted, process};
 use super::state::{Phase, State, machine, now};
 use super::surroundings::{self, Surroundings};
-use super::{checks, yard::Yard};
+use super::{checks, volume, yard::Yard};
 use crate::container::direct::{self, Options, Outcome};
 use crate::container::mount::Method;
 use crate::container::network::{Networks, Newcomer};
@@ -211,7 +211,8 @@ impl Supervisor<'_> {
             identity: config.host_users,
             writable: (upper == Upper::Disk).then(|| kept.directory().to_owned()),
             remove: if config.remove {
-                vec![kept.link(), kept.directory().to_owned()]
+                let own = vec![kept.link(), kept.directory().to_owned()];
+                [own, volume::anonymous(self.store, config)].concat()
             } else {
                 Vec::new()
             },

@@ -117,7 +117,7 @@ fn is_file(mounts: &[Mount], target: &str) -> bool {
 
 fn bind(store: &Store, snapshot: &Snapshot, mount: &Mount, number: usize) -> Result<Bind, Error> {
     let source = if mount.volume {
-        volume::use_for(store, &mount.source, snapshot, &mount.target)?
+        volume::use_for(store, snapshot, mount)?
     } else {
         PathBuf::from(&mount.source)
     };

@@ -5,7 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use racker_store::Image;
+use racker_store::{Access, Image};
 use serde_json::Value;
 
 use super::options::{Options, Pull, Systemd, WaitFor, ports};
@@ -15,7 +15,7 @@ use crate::container::slot::random_id;
 use crate::failure::{Failure, RUN_FAILED};
 use crate::lifecycle::config::{Config, HOST_GATEWAY, Mount, NetworkMode, Wait};
 use crate::lifecycle::health::Health;
-use crate::lifecycle::{Kept, Yard, state};
+use crate::lifecycle::{Kept, Yard, state, volume};
 use crate::oci::Reference;
 use crate::realise::Workshop;
 use crate::settings::caller_variable;
@@ -38,8 +38,12 @@ pub(crate) fn create(
     command: &[String],
     background: bool,
 ) -> Result<Kept, Failure> {
-    let config = settle(shop, options, name, command, background)?;
+    let mut config = settle(shop, options, name, command, background)?;
+    for mount in config.mounts.iter_mut().filter(|it| it.anonymous) {
+        mount.source = random().map_err(wrong)?;
+    }
     let kept = Yard::of(shop.store).create(config)?;
+    volume::make_anonymous(shop.store, &kept.config)?;
     if let Some(file) = &options.cidfile {
         std::fs::write(file, &kept.config.id)
             .map_err(|error| wrong(format!("write {}: {error}", file.display())))?;
@@ -88,7 +92,7 @@ pub(crate) fn settle(
         ..config
     };
     for (mount, make) in &options.volume {
-        if let (Some(mount), true) = (mount, make) {
+        if *make {
             std::fs::create_dir_all(&mount.source)
                 .or_else(|error| {
                     if Path::new(&mount.source).exists() {
@@ -156,10 +160,14 @@ fn config(
     background: bool,
 ) -> Result<Config, Failure> {
     let of_image = &image.config["config"];
-    let id = random_id().map_err(|error| wrong(format!("read random bytes: {error}")))?;
+    let id = random().map_err(wrong)?;
     let text = |key: &str| of_image[key].as_str().filter(|it| !it.is_empty());
     let (argv, entrypoint) = argv(options, of_image, command)?;
-    let (mounts, tmpfs) = mounts(options)?;
+    let (mut mounts, tmpfs) = mounts(options, of_image)?;
+    if shop.store.access() == Access::ReadOnly {
+        // What is written there is in the container.
+        mounts.retain(|it| !it.anonymous);
+    }
     let tty = options.tty && (background || on_terminal());
     let privileged = options.privileged;
     let hostname = options
@@ -235,6 +243,10 @@ fn config(
         register: options.register,
         id,
     })
+}
+
+fn random() -> Result<String, String> {
+    random_id().map_err(|error| format!("read random bytes: {error}"))
 }
 
 fn on_terminal() -> bool {
@@ -326,12 +338,9 @@ fn labels(options: &Options, config: &Value) -> Result<BTreeMap<String, String>,
 /// Path and options of a file system in memory.
 type Memory = (String, String);
 
-fn mounts(options: &Options) -> Result<(Vec<Mount>, Vec<Memory>), Failure> {
-    let mut mounts: Vec<Mount> = options
-        .volume
-        .iter()
-        .filter_map(|(mount, _)| mount.clone())
-        .collect();
+fn mounts(options: &Options, image: &Value) -> Result<(Vec<Mount>, Vec<Memory>), Failure> {
+    let given = options.volume.iter();
+    let mut mounts: Vec<Mount> = given.map(|(mount, _)| mount.clone()).collect();
     let mut tmpfs: Vec<Memory> = Vec::new();
     for text in &options.mount {
         match values::mount(text).map_err(wrong)? {
@@ -358,6 +367,14 @@ fn mounts(options: &Options) -> Result<(Vec<Mount>, Vec<Memory>), Failure> {
     }
     if let Some(size) = options.shm_size {
         tmpfs.push(("/dev/shm".into(), format!("mode=1777,size={size}")));
+    }
+    // What the image wants to be a volume is one, unless something else is there.
+    for (path, _) in image["Volumes"].as_object().into_iter().flatten() {
+        let path = values::absolute(path).map_err(wrong)?;
+        let taken = mounts.iter().any(|it| it.target == path);
+        if !taken && tmpfs.iter().all(|(it, _)| *it != path) {
+            mounts.push(Mount::anonymous(path));
+        }
     }
     let mut targets: Vec<&str> = mounts.iter().map(|it| it.target.as_str()).collect();
     targets.extend(tmpfs.iter().map(|(path, _)| path.as_str()));
@@ -667,6 +684,18 @@ mod tests {
     #[test]
     fn one_place_is_mounted_once() {
         let options = parse(&["-v", "/a:/x", "--tmpfs", "/x"]).options;
-        assert!(mounts(&options).is_err());
+        assert!(mounts(&options, &json!(null)).is_err());
+    }
+
+    #[test]
+    fn an_images_volumes_are_anonymous() {
+        let image = json!({ "Volumes": { "/a": {}, "/b/": {}, "/c": {} } });
+        let options = parse(&["-v", "/host:/a", "--tmpfs", "/c"]).options;
+        let (found, _) = mounts(&options, &image).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.target.as_str(), it.anonymous))
+            .collect();
+        assert_eq!(found, [("/a", false), ("/b", true)]);
     }
 }

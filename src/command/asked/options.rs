@@ -44,8 +44,8 @@ pub(crate) struct Options {
     #[arg(short = 'h', long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
     /// Show a path of the host, or a volume, in the container
-    #[arg(short, long, value_name = "SOURCE:TARGET[:ro]", value_parser = values::volume)]
-    pub(crate) volume: Vec<(Option<Mount>, bool)>,
+    #[arg(short, long, value_name = "[SOURCE:]TARGET[:ro]", value_parser = values::volume)]
+    pub(crate) volume: Vec<(Mount, bool)>,
     /// Show something in the container: type=bind|volume|tmpfs,source=..,target=..[,readonly]
     #[arg(long, value_name = "FIELDS")]
     pub(crate) mount: Vec<String>,
