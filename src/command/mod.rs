@@ -27,6 +27,7 @@ mod log;
 mod login;
 mod logout;
 mod logs;
+mod named;
 mod network;
 mod pause;
 mod pkgprobe;

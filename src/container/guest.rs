@@ -17,9 +17,10 @@ use super::boot::Purpose;
 use super::bus::{Bus, UNIT};
 use super::direct::Options;
 use super::filters;
-use super::launch::{Filter, Launched, launch, place_init, tail};
+use super::launch::{Filter, Launched, launch, place_init};
 use super::nspawn::{Bind, FILTERS, INIT, Invocation, Payload};
 use super::{Error, Snapshot, boot, hosts, notify, signals};
+use crate::files::tail;
 use crate::sys;
 
 /// How long the guest's PID 1 may take to listen.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::hosts;
+use crate::files::{read_document, write_document};
 
 /// Where networks are written down.
 const DIRECTORY: &str = "/run/racker/networks";
@@ -149,9 +150,10 @@ impl Networks {
         for entry in fs::read_dir(DIRECTORY).map_err(Error::io(action()))? {
             let path = entry.map_err(Error::io(action()))?.path();
             if path.extension().is_some_and(|it| it == "json") {
-                let bytes = fs::read(&path).map_err(Error::io(action()))?;
-                if let Ok(network) = serde_json::from_slice::<Network>(&bytes) {
-                    all.push(network);
+                match read_document::<Network>(&path) {
+                    // What makes no sense is none.
+                    Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                    other => all.extend(other.map_err(Error::io(action()))?),
                 }
             }
         }
@@ -259,12 +261,7 @@ impl Networks {
 
     fn save(network: &Network) -> Result<(), Error> {
         let path = path(&network.name);
-        let part = path.with_extension("part");
-        serde_json::to_vec(network)
-            .map_err(io::Error::from)
-            .and_then(|bytes| fs::write(&part, bytes))
-            .and_then(|()| fs::rename(&part, &path))
-            .map_err(Error::io(format!("write {}", path.display())))
+        write_document(&path, network).map_err(Error::io(format!("write {}", path.display())))
     }
 }
 

@@ -17,10 +17,11 @@ use walkdir::WalkDir;
 
 use super::Error;
 use super::config::{Config, Mount};
-use super::kept::Kept;
+use super::kept::{Kept, read};
 use super::name;
 use super::yard::Yard;
 use crate::container::Snapshot;
+use crate::files::write_document;
 
 /// A volume.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ pub fn all(store: &Store) -> Result<Vec<Volume>, Error> {
     let mut all = Vec::new();
     for entry in entries {
         let path = entry.map_err(Error::io(action()))?.path();
-        all.extend(read(path.join("volume.json"))?);
+        all.extend(read::<Volume>(&path.join("volume.json"))?);
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
@@ -69,21 +70,7 @@ pub fn find(store: &Store, name: &str) -> Result<Option<Volume>, Error> {
     if name::check(name).is_err() {
         return Ok(None);
     }
-    read(directory(store, name).join("volume.json"))
-}
-
-fn read(path: PathBuf) -> Result<Option<Volume>, Error> {
-    let bytes = match fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(Error::io(format!("read {}", path.display())))?,
-    };
-    match serde_json::from_slice(&bytes) {
-        Ok(volume) => Ok(Some(volume)),
-        Err(error) => Err(Error::Damaged {
-            path,
-            reason: error.to_string(),
-        }),
-    }
+    read(&directory(store, name).join("volume.json"))
 }
 
 /// The volume of this name, made where it is missing.
@@ -105,8 +92,7 @@ pub fn create(
     };
     let at = directory(store, name);
     fs::create_dir_all(at.join("data"))
-        .and_then(|()| Ok(serde_json::to_vec(&volume)?))
-        .and_then(|bytes| fs::write(at.join("volume.json"), bytes))
+        .and_then(|()| write_document(&at.join("volume.json"), &volume))
         .map_err(Error::io(format!("create volume {name}")))?;
     Ok(volume)
 }
