@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use zbus::OwnedObjectPath;
 
-use super::Error;
 use super::bus::{self, Bus, MANAGER, MANAGER_PATH};
 use super::limits::Limits;
+use super::{Error, hosts};
 
 /// The host's system bus. Source: the D-Bus specification, "Well-known Message Bus Instances".
 const SOCKET: &str = "/run/dbus/system_bus_socket";
@@ -35,11 +35,10 @@ fn unit(id: &str) -> String {
     format!("racker-{id}.scope")
 }
 
-/// The name of the machine that a container of this name is: no machine has a `_` in its own. Source:
+/// The name of the machine that a container of this name is: like that of a host. Source:
 /// `machinectl(1)`, "Machine and Image Names".
 pub fn name(container: &str) -> String {
-    let name = container.replace('_', "-");
-    name.trim_end_matches(['-', '.']).to_owned()
+    hosts::name(container).unwrap_or_else(|| container.to_owned())
 }
 
 /// The control group of the scope of the container `id`.

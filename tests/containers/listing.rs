@@ -39,6 +39,20 @@ fn names() {
     let name = racker.run(&filter).success().into_text();
     assert!(name.contains('_'), "{name}");
     racker.run(&["rm", id.trim()]).success();
+    // Not every name is one of a host.
+    for (name, host) in [("a_name".to_owned(), "a-name"), ("n".repeat(99), "")] {
+        let run = [
+            "run",
+            "--rm",
+            "--systemd=false",
+            "--name",
+            &name,
+            "quickstart",
+            "hostname",
+        ];
+        let output = racker.run(&run).success();
+        assert!(output.text().starts_with(host), "{}", output.report());
+    }
     // A name is free again with its container's end, and what somebody killed left of one is none.
     let link = shared()
         .store()

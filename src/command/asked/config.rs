@@ -8,10 +8,11 @@ use super::command::{argv, env, labels};
 use super::health::health;
 use super::image::{obtain, tree};
 use super::mounts::{devices, mounts};
-use super::network::{hosts, network, published};
+use super::network::{network, own_hosts, published};
 use super::options::{Options, Systemd, WaitFor};
 use super::rights::{host_users, limits, security, sysctls};
 use super::values;
+use crate::container::hosts;
 use crate::container::slot::random_id;
 use crate::failure::{Failure, RUN_FAILED};
 use crate::lifecycle::config::{Config, Restart, Wait};
@@ -131,7 +132,7 @@ fn config(
     let hostname = options
         .hostname
         .clone()
-        .or_else(|| options.name.clone())
+        .or_else(|| options.name.as_deref().and_then(hosts::name))
         .unwrap_or_else(|| id[..12].to_owned());
     if options.rm && options.restart != Restart::No {
         return Err(wrong(
@@ -193,7 +194,7 @@ fn config(
         },
         stop_timeout: options.stop_timeout.unwrap_or(10),
         health: health(options, &of_image["Healthcheck"]),
-        hosts: hosts(options).map_err(wrong)?,
+        hosts: own_hosts(options).map_err(wrong)?,
         dns: options.dns.clone(),
         dns_search: options.dns_search.clone(),
         sysctls: sysctls(options)?,

@@ -75,7 +75,8 @@ pub(super) fn published(options: &Options, config: &Value) -> Result<Vec<Port>, 
     Ok(all)
 }
 
-pub(super) fn hosts(options: &Options) -> Result<Vec<(String, String)>, String> {
+/// Lines of `/etc/hosts` that are asked for: name and address.
+pub(super) fn own_hosts(options: &Options) -> Result<Vec<(String, String)>, String> {
     let gateway = options.network != "none" && !options.network.starts_with("container:");
     let entry = |text: &String| {
         let (name, address) = text
