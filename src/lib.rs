@@ -12,6 +12,7 @@
 //! package, rules, canonical  words and forms that several of them share
 //! image, subject             what a name on the command line stands for
 //! purl, shown                names of packages, paths as text
+//! files                      documents replaced at once, ends of logs
 //! command, ui                the terminal, and nobody else
 //! ```
 //!
@@ -25,6 +26,7 @@ pub mod command;
 pub mod compare;
 pub mod container;
 pub mod failure;
+mod files;
 pub mod image;
 pub mod installed;
 pub mod learned;

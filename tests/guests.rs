@@ -1,8 +1,14 @@
-//! Every guest that racker has a recipe for, with either way to mount its tree.
+//! Every guest that racker has a recipe for, with either way to mount its tree, on this machine and
+//! on a host with control groups of version 2 alone.
 
 mod support;
 
 use support::Racker;
+use support::host::Host;
+
+/// What a guest says that booted well, before its version.
+const SCRIPT: &str = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend; \
+                      systemctl --version | head -n 1 | cut -d ' ' -f 1,2";
 
 /// Bakes an image and boots it; one that rolls has no certain version of systemd.
 fn boots(label: &str, version: Option<&str>) {
@@ -15,9 +21,7 @@ fn boots(label: &str, version: Option<&str>) {
         let run = |command: &[&str]| {
             racker.run(&[&["--tree-mount", method, "run", "--rm", label], command].concat())
         };
-        let script = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend; \
-                      systemctl --version | head -n 1 | cut -d ' ' -f 1,2";
-        let output = run(&["sh", "-c", script]).success().silent();
+        let output = run(&["sh", "-c", SCRIPT]).success().silent();
         let systemd = output.text().strip_prefix("running\nsystemd ");
         let systemd = systemd.unwrap_or_else(|| panic!("{method}: {}", output.report()));
         assert!(
@@ -41,6 +45,13 @@ fn boots(label: &str, version: Option<&str>) {
         let output = run(&["printf", "<%s>\\n", "a b", "", "$HOME", "%n", "a\nb"]).success();
         assert_eq!(output.text(), "<a b>\n<>\n<$HOME>\n<%n>\n<a\nb>\n");
     }
+    let host = Host::boot(label, &racker);
+    let run = ["run", "--rm", "--register", label, "sh", "-c", SCRIPT];
+    let output = host.racker(&run).success().silent();
+    let systemd = output.text().strip_prefix("running\nsystemd ");
+    let systemd = systemd.unwrap_or_else(|| panic!("{}", output.report()));
+    assert!(version.is_none_or(|it| it == systemd.trim_end()));
+    drop(host);
     racker.verify();
 }
 

@@ -29,6 +29,7 @@ mod log;
 mod login;
 mod logout;
 mod logs;
+mod named;
 mod network;
 mod output;
 mod pause;

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Context;
+use super::named::{Listing, Names, need};
 use crate::container::network::{DEFAULT, Network, Networks};
 use crate::failure::{FAILED, Failure};
-use crate::ui::{Column, Wish};
+use crate::ui::Column;
 
 const COLUMNS: [Column; 3] = [
     ("NAME", "Name"),
@@ -31,27 +32,12 @@ enum Verb {
     },
     /// List networks
     #[command(alias = "list")]
-    Ls {
-        /// Show names alone
-        #[arg(short, long = "names")]
-        quiet: bool,
-        /// Show by a Go template, `table TEMPLATE`, or `json`
-        #[arg(long, value_name = "FORMAT")]
-        format: Option<String>,
-    },
+    Ls(Listing),
     /// Show everything about networks
-    Inspect {
-        /// Networks
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
+    Inspect(Names),
     /// Remove networks
     #[command(alias = "remove")]
-    Rm {
-        /// Networks
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
+    Rm(Names),
     /// Remove networks that nobody is in
     Prune {
         /// Do not ask
@@ -75,33 +61,21 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             networks.create(name, *internal)?;
             context.ui.data(name)?;
         }
-        Verb::Ls { quiet, format } => {
+        Verb::Ls(listing) => {
             let rows: Vec<Value> = networks.all()?.iter().map(row).collect();
-            let wish = Wish {
-                only: quiet.then_some("Name"),
-                format: format.as_deref(),
-            };
-            context.ui.listing(&rows, &COLUMNS, wish)?;
+            listing.show(context, &rows, &COLUMNS)?;
         }
-        Verb::Inspect { names } => {
-            let found = names
-                .iter()
-                .map(|name| need(&networks, name).map(|it| row(&it)));
-            context.ui.json(&found.collect::<Result<Vec<_>, _>>()?)?;
-        }
-        Verb::Rm { names } => {
-            for name in names {
-                let network = need(&networks, name)?;
-                if let Some(id) = network.members.keys().next() {
-                    return Err(Failure::new(
-                        FAILED,
-                        format!("network {name} is in use by container {id}"),
-                    ));
-                }
-                networks.remove(&network)?;
-                context.ui.data(name)?;
+        Verb::Inspect(names) => names.inspect(context, |name| Ok(row(&find(&networks, name)?)))?,
+        Verb::Rm(names) => names.each(context, |name| {
+            let network = find(&networks, name)?;
+            if let Some(id) = network.members.keys().next() {
+                return Err(Failure::new(
+                    FAILED,
+                    format!("network {name} is in use by container {id}"),
+                ));
             }
-        }
+            Ok(networks.remove(&network)?)
+        })?,
         Verb::Prune { force } => {
             if !force
                 && !super::prune::confirmed("This will remove all networks that nobody is in.")?
@@ -143,10 +117,8 @@ fn check(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn need(networks: &Networks, name: &str) -> Result<Network, Failure> {
-    networks
-        .find(name)?
-        .ok_or_else(|| Failure::new(FAILED, format!("network {name} not found")))
+fn find(networks: &Networks, name: &str) -> Result<Network, Failure> {
+    need(networks.find(name)?, || format!("network {name} not found"))
 }
 
 fn row(network: &Network) -> Value {

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::Context;
 use crate::failure::{FAILED, Failure};
-use crate::lifecycle::{Kept, State, Status, Yard};
-use crate::ui::{Column, Wish, container_row};
+use crate::lifecycle::{Kept, State, Status, Yard, changes};
+use crate::ui::{Column, Wish, container_row, size};
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     ("CONTAINER ID", "ID"),
     ("IMAGE", "Image"),
     ("COMMAND", "Command"),
@@ -15,6 +15,7 @@ const COLUMNS: [Column; 7] = [
     ("STATUS", "Status"),
     ("PORTS", "Ports"),
     ("NAMES", "Names"),
+    ("SIZE", "Size"),
 ];
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +38,9 @@ pub(super) struct Args {
     /// Leave nothing out
     #[arg(long)]
     no_trunc: bool,
+    /// Show how much each wrote, and with its image
+    #[arg(short, long)]
+    size: bool,
     /// Show ids alone
     #[arg(short, long = "ids")]
     quiet: bool,
@@ -63,14 +67,22 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         args.last.unwrap_or(usize::MAX)
     };
     let mut rows: Vec<Value> = Vec::new();
-    for kept in Yard::of(&context.store()?).all()? {
+    let store = context.store()?;
+    // Reading what all of them wrote takes a while.
+    let sizes = args.size || args.format.iter().any(|it| it.contains(".Size"));
+    for kept in Yard::of(&store).all()? {
         let (status, state) = kept.status()?;
         let up = matches!(
             status,
             Status::Running | Status::Paused | Status::Restarting
         );
         if (any || up) && matches(&filters, &kept, status, &state) {
-            rows.push(container_row(&kept, status, &state, args.no_trunc));
+            let mut row = container_row(&kept, status, &state, args.no_trunc);
+            if sizes {
+                let (written, whole) = changes::sizes(&store, &kept)?;
+                row["Size"] = format!("{} (virtual {})", size(written), size(whole)).into();
+            }
+            rows.push(row);
         }
         if rows.len() == limit {
             break;
@@ -84,7 +96,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         only: args.quiet.then_some("ID"),
         format: args.format.as_deref(),
     };
-    context.ui.listing(&rows, &COLUMNS, wish)?;
+    let shown = if sizes { &COLUMNS[..] } else { &COLUMNS[..7] };
+    context.ui.listing(&rows, shown, wish)?;
     Ok(0)
 }
 

@@ -3,7 +3,7 @@
 use super::Context;
 use super::each::each;
 use crate::failure::{FAILED, Failure};
-use crate::lifecycle::{Error, Yard, events, stop};
+use crate::lifecycle::{Error, Yard, events, stop, volume};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -13,13 +13,12 @@ pub(super) struct Args {
     /// Kill those that run, and be content with those that are not there
     #[arg(short, long)]
     force: bool,
-    /// Remove anonymous volumes; there are none
+    /// Remove the volumes that belong to them alone
     #[arg(short, long)]
     volumes: bool,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let _ = args.volumes;
     let store = context.store()?;
     let yard = Yard::of(&store);
     let mut names = Vec::new();
@@ -36,7 +35,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         if args.force && kept.is_supervised() {
             stop::signal(store, kept, libc::SIGKILL)?;
         }
-        match Yard::of(store).remove(kept) {
+        let removed = if args.volumes {
+            volume::remove_with_anonymous(store, kept)
+        } else {
+            Yard::of(store).remove(kept)
+        };
+        match removed {
             // It had `--rm`.
             Err(Error::Io { source, .. })
                 if source.kind() == std::io::ErrorKind::NotFound && args.force => {}

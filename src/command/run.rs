@@ -4,7 +4,7 @@ use super::Context;
 use super::asked::{self, Options};
 use crate::container;
 use crate::failure::{Failure, RUN_FAILED};
-use crate::lifecycle::{Kept, Place, Supervisor, Yard, background};
+use crate::lifecycle::{Kept, Place, Supervisor, background, volume};
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         if args.detach {
             let started = in_background(context, &kept, false);
             if started.is_err() && kept.config.remove {
-                let _ = Yard::of(shop.store).remove(&kept);
+                let _ = volume::remove_with_anonymous(shop.store, &kept);
             }
             started?;
             context.ui.data(&kept.config.id)?;
@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         let result = supervisor.run(&kept);
         if result.is_err() && kept.config.remove {
             // It may not have come so far as to be removed at its end.
-            let _ = Yard::of(shop.store).remove(&kept);
+            let _ = volume::remove_with_anonymous(shop.store, &kept);
         }
         Ok(result?.0)
     })

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Context;
+use super::named::{Listing, Names, need};
+use crate::container::slot::random_id;
 use crate::failure::{FAILED, Failure};
 use crate::lifecycle::volume::{self, Volume};
-use crate::ui::{Column, Wish};
+use crate::ui::Column;
 use racker_store::Store;
 
 const COLUMNS: [Column; 2] = [("DRIVER", "Driver"), ("VOLUME NAME", "Name")];
@@ -25,37 +27,28 @@ enum Verb {
         /// Say something of it
         #[arg(long, value_name = "NAME[=VALUE]")]
         label: Vec<String>,
-        /// Its name
-        name: String,
+        /// Its name; a random one where none is given
+        name: Option<String>,
     },
     /// List volumes
     #[command(alias = "list")]
-    Ls {
-        /// Show names alone
-        #[arg(short, long = "names")]
-        quiet: bool,
-        /// Show by a Go template, `table TEMPLATE`, or `json`
-        #[arg(long, value_name = "FORMAT")]
-        format: Option<String>,
-    },
+    Ls(Listing),
     /// Show everything about volumes
-    Inspect {
-        /// Volumes
-        #[arg(required = true)]
-        names: Vec<String>,
-    },
+    Inspect(Names),
     /// Remove volumes
     #[command(alias = "remove")]
     Rm {
         /// Be content with those that are not there
         #[arg(short, long)]
         force: bool,
-        /// Volumes
-        #[arg(required = true)]
-        names: Vec<String>,
+        #[command(flatten)]
+        names: Names,
     },
-    /// Remove volumes that no container uses
+    /// Remove anonymous volumes that no container uses
     Prune {
+        /// Those with a name too
+        #[arg(short, long)]
+        all: bool,
         /// Do not ask
         #[arg(short, long)]
         force: bool,
@@ -71,42 +64,34 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 .map(|text| text.split_once('=').unwrap_or((text, "")))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
-            volume::create(&store, name, labels)?;
+            let random = || random_id().map_err(|it| Failure::new(FAILED, it.to_string()));
+            let anonymous = name.is_none();
+            let name = name.clone().map_or_else(random, Ok)?;
+            volume::create(&store, &name, labels, anonymous)?;
             context.ui.data(name)?;
         }
-        Verb::Ls { quiet, format } => {
+        Verb::Ls(listing) => {
             let all = volume::all(&store)?;
             let rows: Vec<Value> = all.iter().map(|it| document(&store, it)).collect();
-            let wish = Wish {
-                only: quiet.then_some("Name"),
-                format: format.as_deref(),
-            };
-            context.ui.listing(&rows, &COLUMNS, wish)?;
+            listing.show(context, &rows, &COLUMNS)?;
         }
-        Verb::Inspect { names } => {
-            let found = names
-                .iter()
-                .map(|name| need(&store, name).map(|it| document(&store, &it)));
-            context.ui.json(&found.collect::<Result<Vec<_>, _>>()?)?;
+        Verb::Inspect(names) => {
+            names.inspect(context, |name| Ok(document(&store, &find(&store, name)?)))?;
         }
-        Verb::Rm { force, names } => {
-            for name in names {
-                match volume::find(&store, name)? {
-                    Some(volume) => volume::remove(&store, &volume)?,
-                    None if *force => {}
-                    None => drop(need(&store, name)?),
-                }
-                context.ui.data(name)?;
+        Verb::Rm { force, names } => names.each(context, |name| {
+            if *force && volume::find(&store, name)?.is_none() {
+                return Ok(());
             }
-        }
-        Verb::Prune { force } => {
-            if !force
-                && !super::prune::confirmed("This will remove all volumes that no container uses.")?
-            {
+            Ok(volume::remove(&store, &find(&store, name)?)?)
+        })?,
+        Verb::Prune { all, force } => {
+            let which = if *all { "all" } else { "anonymous" };
+            let warning = format!("This will remove {which} volumes that no container uses.");
+            if !force && !super::prune::confirmed(&warning)? {
                 return Ok(0);
             }
             for volume in volume::all(&store)? {
-                if volume::users(&store, &volume.name)?.is_empty() {
+                if (*all || volume.anonymous) && volume::users(&store, &volume.name)?.is_empty() {
                     volume::remove(&store, &volume)?;
                     context.ui.data(&volume.name)?;
                 }
@@ -116,9 +101,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn need(store: &Store, name: &str) -> Result<Volume, Failure> {
-    volume::find(store, name)?
-        .ok_or_else(|| Failure::new(FAILED, format!("no such volume: {name}")))
+fn find(store: &Store, name: &str) -> Result<Volume, Failure> {
+    need(volume::find(store, name)?, || {
+        format!("no such volume: {name}")
+    })
 }
 
 fn document(store: &Store, volume: &Volume) -> Value {
@@ -127,6 +113,7 @@ fn document(store: &Store, volume: &Volume) -> Value {
         "Name": volume.name,
         "Mountpoint": volume.data(store),
         "Labels": volume.labels,
+        "Anonymous": volume.anonymous,
         "Scope": "local",
     })
 }

@@ -57,7 +57,7 @@ pub fn run(
                 guest
                     .bus
                     .run(UNIT, on_terminal(properties, &shown), None, options.started)?;
-            ended(&mut guest)?;
+            ended(guest)?;
             shown.finish();
             end
         }
@@ -68,7 +68,7 @@ pub fn run(
                 .bus
                 .run(UNIT, on_pipes(properties, ends), None, options.started)?;
             // What the command left running holds the pipes; it ends with the command, as in docker.
-            ended(&mut guest)?;
+            ended(guest)?;
             relay.finish();
             end
         }
@@ -82,11 +82,12 @@ pub fn run(
 }
 
 /// Ends what goes on beside the command. A guest that is being shut down comes to its end by itself.
-fn ended(guest: &mut Guest<'_>) -> Result<(), Error> {
+fn ended(mut guest: Guest<'_>) -> Result<(), Error> {
+    let slot = guest.snapshot.slot();
     if guest.is_shutting_down() {
         guest.wait()?;
     }
-    guest.snapshot.slot().kill()
+    slot.kill()
 }
 
 /// How a guest ends that is to be started again. Source: `systemd-nspawn@.service`,
@@ -115,7 +116,7 @@ pub fn run_alone(
     } else {
         None
     };
-    let mut guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
+    let guest = Guest::boot(snapshot, &options, Purpose::Services, false)?;
     let leader = guest.leader;
     if let Some(caught) = caught {
         signals::forward(

@@ -1,6 +1,5 @@
-//! What racker asks the guest's PID 1, over its private D-Bus socket.
-//!
-//! Neither the guest nor the host needs a bus daemon. Source: `org.freedesktop.systemd1(5)`;
+//! What racker asks systemd over D-Bus: the guest's PID 1, over its private socket, for which neither
+//! guest nor host needs a bus daemon; and the host's, where a container is registered there. Source: `org.freedesktop.systemd1(5)`;
 //! systemd sends its signals to private peers unasked.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -36,10 +35,12 @@ const OWN_STATUS: std::ops::RangeInclusive<i32> = 200..=245;
 /// Properties of a transient unit.
 pub(super) type Properties = Vec<(String, Variant<'static>)>;
 
-/// A connection to the guest's PID 1.
+/// A connection to the guest's PID 1, or to the host's bus.
 #[derive(Debug)]
 pub(super) struct Bus {
     peer: Peer,
+    /// Whom calls are for; on a private socket there is one alone.
+    pub(super) destination: Option<&'static str>,
     /// What came while a reply was waited for.
     kept: VecDeque<Message>,
 }
@@ -77,6 +78,7 @@ impl Bus {
     pub(super) fn open(stream: UnixStream) -> Result<Self, Error> {
         Ok(Self {
             peer: Peer::authenticate(stream).map_err(bus_error)?,
+            destination: None,
             kept: VecDeque::new(),
         })
     }
@@ -232,10 +234,11 @@ impl Bus {
     where
         B: Serialize + DynamicType,
     {
-        let message = Message::method_call(path, member)
-            .interface(interface)
-            .build(body)
-            .map_err(bus_error)?;
+        let mut message = Message::method_call(path, member).interface(interface);
+        if let Some(destination) = self.destination {
+            message = message.destination(destination);
+        }
+        let message = message.build(body).map_err(bus_error)?;
         self.peer.send(&message).map_err(bus_error)?;
         Ok(message.primary_header().serial_num())
     }

@@ -73,6 +73,14 @@ pub(super) fn mount(at: &Path) -> io::Result<()> {
     )?)
 }
 
+/// The name of the control group of the container `id`: where it is `registered`, that of its scope.
+pub fn name(id: &str, registered: bool) -> String {
+    if registered {
+        return super::machine::cgroup(id);
+    }
+    format!("racker-{id}")
+}
+
 /// One control group below the hierarchy's root.
 #[derive(Debug)]
 pub struct Cgroup {
@@ -133,15 +141,18 @@ impl Cgroup {
     }
 
     /// Kills every process of the group and of those below it, and waits until they are gone.
-    /// A group that no longer exists has none.
+    /// A group that no longer exists has none; that of a unit may go meanwhile.
     ///
     /// Errors: TimedOut where one outlives `patience`, as a process in an uninterruptible wait can.
     pub fn kill(&self, patience: Duration) -> io::Result<()> {
-        let events = match self.file("cgroup.events", OFlags::RDONLY) {
-            Ok(events) => events,
-            Err(error) if gone(&error) => return Ok(()),
-            Err(error) => return Err(error),
-        };
+        match self.kill_existing(patience) {
+            Err(error) if gone(&error) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn kill_existing(&self, patience: Duration) -> io::Result<()> {
+        let events = self.file("cgroup.events", OFlags::RDONLY)?;
         self.killer()?.write_all(b"1")?;
         let deadline = Instant::now() + patience;
         let mut events = File::from(events);

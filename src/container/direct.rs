@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::agent::{self, Agent, Role};
 use super::filters;
-use super::launch::{Filter, Launched, launch, place_init, tail};
+use super::launch::{Filter, Launched, launch, place_init};
 use super::nspawn::{Bind, Extras, Invocation, Network, Payload};
 use super::{Console, Error, Exit, Process, Snapshot, hosts, relay, signals};
+use crate::files::tail;
 
 /// What else a container has.
 #[derive(Clone)]

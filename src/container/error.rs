@@ -42,6 +42,9 @@ pub enum Error {
     /// The guest's init refused or lost the command.
     #[error("cannot run the command through the container's init: {0}")]
     Bus(String),
+    /// The host's systemd or machined does not take it.
+    #[error("cannot register the container as a machine of the host's: {0}")]
+    Machine(String),
     /// No free block of ids.
     #[error("no free block of user ids in {}", directory.display())]
     NoIds {
@@ -117,6 +120,11 @@ impl Error {
             Self::Io { source, .. } if source.raw_os_error() == Some(libc::ENOSPC) => {
                 vec!["the disk is full".into()]
             }
+            Self::Machine(_) => vec![
+                "--register needs a host that systemd booted, with dbus and systemd-container"
+                    .into(),
+                "without --register nothing of that is needed".into(),
+            ],
             Self::NoInit => vec!["add it in a recipe: packages = [\"systemd\"]".into()],
             Self::NoIds { .. } => vec!["end some containers".into()],
             _ => Vec::new(),

@@ -34,7 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Record {
     /// Its cgroup's name.
     pub cgroup: String,
-    /// Directories to remove.
+    /// Whether the cgroup is that of a unit of the host's systemd, which removes it, and would not
+    /// learn that it is empty if somebody else did.
+    #[serde(default)]
+    pub unit: bool,
+    /// Directories to remove, and links to them.
     pub remove: Vec<PathBuf>,
     /// Its groups in version 1 hierarchies.
     #[serde(default)]
@@ -64,7 +68,7 @@ impl Record {
     fn clear(&self, hierarchy: OwnedFd, block: &File) -> io::Result<()> {
         let cgroup = Cgroup::existing(hierarchy, self.cgroup.clone());
         cgroup.kill(PATIENCE)?;
-        let removed = cgroup.remove();
+        let removed = if self.unit { Ok(()) } else { cgroup.remove() };
         for group in &self.legacy {
             match fs::remove_dir(group) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -72,6 +76,11 @@ impl Record {
             }
         }
         for path in &self.remove {
+            // A link may be somebody else's by now.
+            let to = fs::read_link(path).map(|to| path.with_file_name(to));
+            if to.is_ok_and(|to| !self.remove.contains(&to)) {
+                continue;
+            }
             match fs::remove_dir_all(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

@@ -17,9 +17,10 @@ use super::boot::Purpose;
 use super::bus::{Bus, UNIT};
 use super::direct::Options;
 use super::filters;
-use super::launch::{Filter, Launched, launch, place_init, tail};
+use super::launch::{Filter, Launched, launch, place_init};
 use super::nspawn::{Bind, FILTERS, INIT, Invocation, Payload};
 use super::{Error, Snapshot, boot, hosts, notify, signals};
+use crate::files::tail;
 use crate::sys;
 
 /// How long the guest's PID 1 may take to listen.
@@ -101,8 +102,13 @@ impl<'a> Guest<'a> {
     }
 
     /// Waits for its end; the exit code of its init.
-    pub(super) fn wait(&mut self) -> Result<i32, Error> {
-        Ok(self.nspawn.wait(None)?.unwrap_or(255))
+    pub(super) fn wait(self) -> Result<i32, Error> {
+        let Self {
+            bus, mut nspawn, ..
+        } = self;
+        // An init whose signals somebody leaves unread in the end sends none to anybody.
+        drop(bus);
+        Ok(nspawn.wait(None)?.unwrap_or(255))
     }
 
     /// The last lines of its console.

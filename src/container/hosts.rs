@@ -14,6 +14,14 @@ use super::{Error, Snapshot};
 pub const LOCAL: &str = "127.0.0.1\tlocalhost.localdomain localhost\n\
      ::1\tlocalhost.localdomain localhost ip6-localhost ip6-loopback\n";
 
+/// The host's name that a container's name makes, if it does: a host's has no `_`, and at most 64 bytes.
+/// Source: `hostname(7)`.
+pub fn name(container: &str) -> Option<String> {
+    let name = container.replace('_', "-");
+    let name = name.trim_end_matches(['-', '.']);
+    (name.len() <= 64 && !name.contains("..")).then(|| name.to_owned())
+}
+
 /// Makes one for a guest of this name and says where to show it; none for an image without `/etc`.
 pub(super) fn bind(snapshot: &Snapshot, hostname: &str) -> Result<Option<Bind>, Error> {
     if snapshot.root()?.mode("/etc/hosts").is_none() {

@@ -1,6 +1,6 @@
 //! Starting systemd-nspawn in a snapshot's slot.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -111,6 +111,7 @@ pub(super) fn launch(
             source,
         },
     })?;
+    snapshot.slot().occupied();
     let process = pid(child.id())
         .and_then(|pid| Ok(pidfd_open(pid, PidfdFlags::empty())?))
         .map_err(Error::io("watch systemd-nspawn"))?;
@@ -184,16 +185,4 @@ pub(super) fn pid(number: u32) -> io::Result<Pid> {
         .ok()
         .and_then(Pid::from_raw)
         .ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
-/// The last `count` lines of the file at `path`.
-pub(super) fn tail(path: &std::path::Path, count: usize) -> String {
-    let mut text = String::new();
-    if let Ok(mut file) = File::open(path) {
-        let mut bytes = Vec::new();
-        let _ = io::Read::read_to_end(&mut file, &mut bytes);
-        text = String::from_utf8_lossy(&bytes).into_owned();
-    }
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 
+use super::bus::Properties;
 use super::cgroup::Cgroup;
 
 /// Microseconds in which a share of the processors is counted.
@@ -72,6 +73,19 @@ impl Limits {
             });
         }
         all
+    }
+
+    /// The same as properties of a unit of systemd's. Source: `systemd.resource-control(5)`.
+    pub(super) fn properties(&self) -> Properties {
+        let cpus = self.cpus.map(|it| (it * 1e6).round().max(10_000.0) as u64);
+        [
+            ("MemoryMax", self.memory),
+            ("CPUQuotaPerSecUSec", cpus),
+            ("TasksMax", self.pids),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+        .collect()
     }
 
     /// The version 1 groups that are needed for `cgroup`, not made yet.

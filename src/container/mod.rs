@@ -31,6 +31,7 @@ mod ids;
 pub mod inside;
 mod launch;
 pub mod limits;
+pub mod machine;
 pub mod meeting;
 pub mod mount;
 pub mod network;

@@ -287,7 +287,11 @@ fn skeleton(layers: &[PathBuf], layout: &Layout<'_>) -> io::Result<Option<PathBu
         return Ok(None);
     }
     let directory = layout.directory.join("skeleton");
-    fs::create_dir_all(&directory)?;
+    match fs::remove_dir_all(&directory) {
+        // There is one where an overlay was tried that this kernel cannot do.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => fs::create_dir(&directory)?,
+    }
     let owner = Some(layout.ids.base);
     for (name, target) in missing {
         let path = directory.join(name);

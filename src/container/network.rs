@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::hosts;
+use crate::files::{read_document, write_document};
 
 /// Where networks are written down.
 const DIRECTORY: &str = "/run/racker/networks";
@@ -149,9 +150,10 @@ impl Networks {
         for entry in fs::read_dir(DIRECTORY).map_err(Error::io(action()))? {
             let path = entry.map_err(Error::io(action()))?.path();
             if path.extension().is_some_and(|it| it == "json") {
-                let bytes = fs::read(&path).map_err(Error::io(action()))?;
-                if let Ok(network) = serde_json::from_slice::<Network>(&bytes) {
-                    all.push(network);
+                match read_document::<Network>(&path) {
+                    // What makes no sense is none.
+                    Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+                    other => all.extend(other.map_err(Error::io(action()))?),
                 }
             }
         }
@@ -198,25 +200,28 @@ impl Networks {
         Ok(())
     }
 
-    /// Lets a container into a network, the default one being made where it is missing; its
-    /// address.
-    pub fn join(&self, name: &str, newcomer: Newcomer<'_>) -> Result<Ipv4Addr, Error> {
+    /// The one of this name; the default one is made where it is missing.
+    pub fn need(&self, name: &str) -> Result<Network, Error> {
+        match self.find(name)? {
+            Some(network) => Ok(network),
+            None if name == DEFAULT => self.create(name, false),
+            None => Err(Error::Network(format!("network {name} not found"))),
+        }
+    }
+
+    /// Lets a container into a network; its address.
+    pub fn join(&self, mut network: Network, newcomer: Newcomer<'_>) -> Result<Ipv4Addr, Error> {
         let veth = veth(newcomer.id);
         if interface_exists(&veth) {
             // That of its run before, which the kernel takes away in its own time, maybe just now.
             let _ = ip(None, &format!("link del {veth}\n"));
         }
-        let mut network = match self.find(name)? {
-            Some(network) => network,
-            None if name == DEFAULT => self.create(name, false)?,
-            None => return Err(Error::Network(format!("network {name} not found"))),
-        };
         if !interface_exists(&network.bridge()) {
             bridge(&network)?;
         }
-        let address = network
-            .free_address()
-            .ok_or_else(|| Error::Network(format!("network {name} has no free address")))?;
+        let address = network.free_address().ok_or_else(|| {
+            Error::Network(format!("network {} has no free address", network.name))
+        })?;
         let bridge = network.bridge();
         ip(
             None,
@@ -256,12 +261,7 @@ impl Networks {
 
     fn save(network: &Network) -> Result<(), Error> {
         let path = path(&network.name);
-        let part = path.with_extension("part");
-        serde_json::to_vec(network)
-            .map_err(io::Error::from)
-            .and_then(|bytes| fs::write(&part, bytes))
-            .and_then(|()| fs::rename(&part, &path))
-            .map_err(Error::io(format!("write {}", path.display())))
+        write_document(&path, network).map_err(Error::io(format!("write {}", path.display())))
     }
 }
 

@@ -28,6 +28,18 @@ pub struct Process {
 }
 
 impl Process {
+    /// A command of root's in `/`, with what its container has.
+    pub fn of_root(argv: Vec<String>, env: Vec<(String, String)>) -> Self {
+        Self {
+            argv,
+            env,
+            user: User::default(),
+            directory: "/".into(),
+            capabilities: None,
+            limits: Vec::new(),
+        }
+    }
+
     /// The value of the variable `name`.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.env

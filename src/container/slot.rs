@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::Error;
@@ -11,6 +12,7 @@ use super::cgroup::{self, Cgroup};
 use super::guard::{self, Guard, Record};
 use super::ids::IdBlock;
 use super::limits::Limits;
+use super::machine::{self, Placeholder};
 use crate::sys::IdMap;
 
 /// Where racker keeps what runs, below `/run`.
@@ -31,6 +33,8 @@ pub struct Wish {
     pub remove: Vec<PathBuf>,
     /// What it may take of the machine.
     pub limits: Limits,
+    /// The name by which the host's machined is to know it, if it is to.
+    pub machine: Option<String>,
 }
 
 /// A place on the host that one container holds. Ending it, or dropping it, leaves nothing.
@@ -46,6 +50,8 @@ pub struct Slot {
     identity: bool,
     /// `cgroup.procs` of its groups in version 1 hierarchies.
     legacy: Vec<File>,
+    /// What is in its group until it is.
+    first: Mutex<Option<Placeholder>>,
 }
 
 impl Slot {
@@ -68,14 +74,20 @@ impl Slot {
             None => random_id().map_err(Error::io("read random bytes"))?[..12].to_owned(),
         };
         let directory = run.join(&id);
-        let name = format!("racker-{id}");
+        let name = cgroup::name(&id, wish.machine.is_some());
+        let mut legacy = wish
+            .limits
+            .legacy_groups(&name)
+            .map_err(Error::io("limit the container"))?;
+        if wish.machine.is_some() {
+            // The host's systemd makes them itself.
+            legacy.clear();
+        }
         let record = Record {
             cgroup: name.clone(),
+            unit: wish.machine.is_some(),
             remove: [vec![directory.clone()], wish.remove].concat(),
-            legacy: wish
-                .limits
-                .legacy_groups(&name)
-                .map_err(Error::io("limit the container"))?,
+            legacy,
         };
         record
             .save(&block.file)
@@ -85,13 +97,22 @@ impl Slot {
             .and_then(|hierarchy| Guard::start(hierarchy, &block.file))
             .map_err(Error::io("start the guard process"))?;
         fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
-        let cgroup = Cgroup::create(&name).map_err(Error::io(format!("create cgroup {name}")))?;
-        let open = |path: &PathBuf| File::options().write(true).open(path);
-        let legacy = wish
-            .limits
-            .set(&cgroup, &record.legacy)
-            .and_then(|procs| procs.iter().map(open).collect())
-            .map_err(Error::io("limit the container"))?;
+        let made =
+            |cgroup: io::Result<Cgroup>| cgroup.map_err(Error::io(format!("create cgroup {name}")));
+        let (cgroup, legacy, first) = if let Some(machine) = &wish.machine {
+            let first = machine::start(&id, machine, &wish.limits)?;
+            let cgroup = cgroup::hierarchy().map(|it| Cgroup::existing(it, name.clone()));
+            (made(cgroup)?, Vec::new(), Some(first))
+        } else {
+            let cgroup = made(Cgroup::create(&name))?;
+            let open = |path: &PathBuf| File::options().write(true).open(path);
+            let legacy = wish
+                .limits
+                .set(&cgroup, &record.legacy)
+                .and_then(|procs| procs.iter().map(open).collect())
+                .map_err(Error::io("limit the container"))?;
+            (cgroup, legacy, None)
+        };
         Ok(Self {
             guard,
             cgroup,
@@ -101,7 +122,15 @@ impl Slot {
             record,
             identity: wish.identity,
             legacy,
+            first: Mutex::new(first),
         })
+    }
+
+    /// Says that something of the container is in its group.
+    pub(super) fn occupied(&self) {
+        if let Ok(mut first) = self.first.lock() {
+            first.take();
+        }
     }
 
     /// `cgroup.procs` of all its groups, open for writing.

@@ -1,11 +1,14 @@
 //! What a container changed: docker's `diff` and `commit`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 
-use racker_store::{CaptureOptions, Image, ImageLayer, LayerId, Store, Tree, TreeId};
+use racker_store::{
+    CaptureOptions, Content, Image, ImageLayer, LayerId, NodeRef, Store, Tree, TreeId,
+};
 use rustix::fs::FileType;
 use serde_json::{Value, json};
 use walkdir::WalkDir;
@@ -43,6 +46,28 @@ impl Kind {
             Self::Deleted => 'D',
         }
     }
+}
+
+/// Bytes of what a container wrote, and of that with its image.
+pub fn sizes(store: &Store, kept: &Kept) -> Result<(u64, u64), Error> {
+    let files = WalkDir::new(kept.path("upper")).into_iter().flatten();
+    let written = files
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|it| it.len())
+        .sum();
+    let tree = store.tree(kept.config.tree)?;
+    let mut seen = BTreeSet::new();
+    let mut whole = written;
+    for (_, node) in tree.entries() {
+        if let NodeRef::Inode(id, inode) = node
+            && let Content::File { size, .. } = inode.content
+            && seen.insert(id)
+        {
+            whole += size;
+        }
+    }
+    Ok((written, whole))
 }
 
 /// Every path that differs from the image, in their order, as it was when it was looked at.

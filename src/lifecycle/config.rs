@@ -84,7 +84,7 @@ pub struct Config {
     pub stop_timeout: u64,
     /// How it is found to be well.
     pub health: Option<Health>,
-    /// Lines of its `/etc/hosts`: name and address.
+    /// Lines of its `/etc/hosts`: name and address, or [`HOST_GATEWAY`].
     pub hosts: Vec<(String, String)>,
     /// Name servers in place of the host's.
     pub dns: Vec<String>,
@@ -94,12 +94,20 @@ pub struct Config {
     pub sysctls: Vec<(String, String)>,
     /// Device nodes of the host: there and here.
     pub devices: Vec<(PathBuf, PathBuf)>,
+    /// Whether the host's machined knows it.
+    #[serde(default)]
+    pub register: bool,
 }
 
 impl Config {
     /// What it is called where there is little room.
     pub fn short_id(&self) -> &str {
         &self.id[..12]
+    }
+
+    /// The name of its control group.
+    pub fn cgroup(&self) -> String {
+        crate::container::cgroup::name(self.short_id(), self.register)
     }
 }
 
@@ -128,6 +136,9 @@ pub enum NetworkMode {
     /// That of another container, by its id.
     Container(String),
 }
+
+/// An address in [`Config::hosts`] that stands for the host's in the container's network.
+pub const HOST_GATEWAY: &str = "host-gateway";
 
 /// The network that a container is in where nothing is said.
 pub const DEFAULT_NETWORK: &str = "private";
@@ -167,7 +178,8 @@ impl std::fmt::Display for Port {
 /// Something of the host in a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
-    /// The path on the host, or the name of a volume.
+    /// The path on the host, or the name of a volume; none yet where that is anonymous and the
+    /// container not made.
     pub source: String,
     /// Whether it is a volume.
     pub volume: bool,
@@ -175,6 +187,22 @@ pub struct Mount {
     pub target: String,
     /// Whether it can only be read.
     pub read_only: bool,
+    /// Whether it is a volume that belongs to this container alone.
+    #[serde(default)]
+    pub anonymous: bool,
+}
+
+impl Mount {
+    /// A volume that belongs to one container alone.
+    pub fn anonymous(target: String) -> Self {
+        Self {
+            source: String::new(),
+            volume: true,
+            target,
+            read_only: false,
+            anonymous: true,
+        }
+    }
 }
 
 /// When a container is started again by itself.

@@ -25,6 +25,7 @@ use super::Error;
 use super::config::Config;
 use super::state::{Phase, State, Status};
 use crate::container::cgroup::{self, Cgroup};
+use crate::files::{read_document, write_document};
 
 /// A container that is kept.
 #[derive(Debug, Clone)]
@@ -66,6 +67,14 @@ impl Kept {
     /// A path in its directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// What leads to it from its name.
+    pub(super) fn link(&self) -> PathBuf {
+        link(
+            self.directory.parent().unwrap_or(&self.directory),
+            &self.config.name,
+        )
     }
 
     /// Writes down what it was asked to be.
@@ -175,8 +184,7 @@ impl Kept {
 
     /// Its control group, which there is while it runs.
     pub fn cgroup(&self) -> io::Result<Cgroup> {
-        let name = format!("racker-{}", self.config.short_id());
-        Ok(Cgroup::existing(cgroup::hierarchy()?, name))
+        Ok(Cgroup::existing(cgroup::hierarchy()?, self.config.cgroup()))
     }
 
     fn is_frozen(&self) -> bool {
@@ -199,31 +207,26 @@ impl Held {
     }
 }
 
+/// What leads from a name to its container, beside the containers' directories.
+pub(super) fn link(yard: &Path, name: &str) -> PathBuf {
+    yard.join(format!("{name}.name"))
+}
+
 fn retry<T>(call: impl FnMut() -> Result<T, rustix::io::Errno>) -> Result<T, rustix::io::Errno> {
     rustix::io::retry_on_intr(call)
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let bytes = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(Error::io(format!("read {}", path.display())))?,
-    };
-    match serde_json::from_slice(&bytes) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) => Err(Error::Damaged {
+/// Reads a document of racker's own; none where there is no such file.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    read_document(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Error::Damaged {
             path: path.to_owned(),
             reason: error.to_string(),
-        }),
-    }
+        },
+        _ => Error::io(format!("read {}", path.display()))(error),
+    })
 }
 
-/// Puts a file in place of another at once. It is not synced: a container does not outlive the
-/// machine's going down.
 fn write(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let part = path.with_extension("part");
-    serde_json::to_vec(value)
-        .map_err(io::Error::from)
-        .and_then(|bytes| fs::write(&part, bytes))
-        .and_then(|()| fs::rename(&part, path))
-        .map_err(Error::io(format!("write {}", path.display())))
+    write_document(path, value).map_err(Error::io(format!("write {}", path.display())))
 }

@@ -37,11 +37,10 @@ pub fn process(
     let mut env = config.env.clone();
     env.extend(wanted.env.iter().cloned());
     Ok(Process {
-        argv,
-        env,
         user,
         directory: directory.to_owned(),
         capabilities: capabilities::left(&config.capabilities.0, &config.capabilities.1),
         limits: config.ulimits.clone(),
+        ..Process::of_root(argv, env)
     })
 }

@@ -19,7 +19,7 @@ use super::log::{Log, Tee};
 use super::process::{Wanted, process};
 use super::state::{Phase, State, machine, now};
 use super::surroundings::{self, Surroundings};
-use super::{checks, yard::Yard};
+use super::{checks, volume, yard::Yard};
 use crate::container::direct::{self, Options, Outcome};
 use crate::container::mount::Method;
 use crate::container::network::{Networks, Newcomer};
@@ -27,7 +27,7 @@ use crate::container::ports::{Proxy, Published};
 use crate::container::slot::Wish;
 use crate::container::terminal::Screen;
 use crate::container::{
-    self, Console, Exit, REBOOTED, Root, Snapshot, Streams, Upper, booted, on_own_thread,
+    self, Console, Exit, REBOOTED, Root, Snapshot, Streams, Upper, booted, machine, on_own_thread,
 };
 
 /// How long somebody who said so may take to attach.
@@ -210,12 +210,14 @@ impl Supervisor<'_> {
             base: (before != 0).then_some(before),
             identity: config.host_users,
             writable: (upper == Upper::Disk).then(|| kept.directory().to_owned()),
-            remove: config
-                .remove
-                .then(|| kept.directory().to_owned())
-                .into_iter()
-                .collect(),
+            remove: if config.remove {
+                let own = vec![kept.link(), kept.directory().to_owned()];
+                [own, volume::anonymous(self.store, config)].concat()
+            } else {
+                Vec::new()
+            },
             limits: config.limits,
+            machine: config.register.then(|| machine::name(&config.name)),
         };
         // Before the container has a place, so that a taken port leaves nothing behind.
         let ports = published(config)?;
@@ -291,6 +293,9 @@ impl Supervisor<'_> {
         let console = self.console(config, log, hub);
         let proxy = Mutex::new(None);
         let runs = |leader: u32| -> Result<(), container::Error> {
+            if config.register {
+                machine::register(&machine::name(&config.name), leader)?;
+            }
             let address = join(kept, leader)?;
             surroundings::sysctls(config, leader)?;
             if !ports.is_empty() {
@@ -405,15 +410,17 @@ fn join(kept: &Kept, leader: u32) -> Result<Option<std::net::Ipv4Addr>, containe
     let NetworkMode::Named(name) = &config.network else {
         return Ok(None);
     };
+    let networks = Networks::lock()?;
+    let network = networks.need(name)?;
     let newcomer = Newcomer {
         id: config.short_id(),
         leader,
         hostname: &config.hostname,
         names: vec![config.name.clone(), config.short_id().to_owned()],
         hosts: kept.path("hosts"),
-        own: surroundings::own_hosts(config),
+        own: surroundings::own_hosts(config, Some(network.gateway())),
     };
-    Networks::lock()?.join(name, newcomer).map(Some)
+    networks.join(network, newcomer).map(Some)
 }
 
 /// What a racker does that was started to supervise a container in the background.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use walkdir::WalkDir;
 
 use super::Error;
-use super::config::{Config, Mount, NetworkMode};
+use super::config::{Config, HOST_GATEWAY, Mount, NetworkMode};
 use super::kept::Kept;
 use super::volume;
 use super::yard::Yard;
@@ -64,7 +65,10 @@ pub(super) fn prepare(
         "{}127.0.1.1\t{}\n{}",
         hosts::LOCAL,
         config.hostname,
-        own_hosts(config)
+        own_hosts(
+            config,
+            matches!(config.network, NetworkMode::Host).then_some(Ipv4Addr::LOCALHOST)
+        )
     );
     root.make_file("/etc/hosts", base)
         .map_err(Error::io("create /etc/hosts in the container"))?;
@@ -113,7 +117,7 @@ fn is_file(mounts: &[Mount], target: &str) -> bool {
 
 fn bind(store: &Store, snapshot: &Snapshot, mount: &Mount, number: usize) -> Result<Bind, Error> {
     let source = if mount.volume {
-        volume::use_for(store, &mount.source, snapshot, &mount.target)?
+        volume::use_for(store, snapshot, mount)?
     } else {
         PathBuf::from(&mount.source)
     };
@@ -169,12 +173,20 @@ fn file(kept: &Kept, name: &str, text: &str, owner: u32, target: &str) -> Result
     })
 }
 
-/// The lines of `/etc/hosts` that `--add-host` asks for.
-pub(super) fn own_hosts(config: &Config) -> String {
-    let lines = config.hosts.iter();
-    lines
-        .map(|(name, address)| format!("{address}\t{name}\n"))
-        .collect()
+/// The lines of `/etc/hosts` that `--add-host` asks for; `gateway` is where the host is found, once
+/// that is known.
+pub(super) fn own_hosts(config: &Config, gateway: Option<Ipv4Addr>) -> String {
+    let mut text = String::new();
+    for (name, address) in &config.hosts {
+        match gateway {
+            Some(gateway) if address == HOST_GATEWAY => {
+                text.push_str(&format!("{gateway}\t{name}\n"));
+            }
+            None if address == HOST_GATEWAY => {}
+            _ => text.push_str(&format!("{address}\t{name}\n")),
+        }
+    }
+    text
 }
 
 /// Its `/etc/resolv.conf`: the host's, where nothing else is said. Source: `resolv.conf(5)`.

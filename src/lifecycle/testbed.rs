@@ -55,6 +55,9 @@ impl Testbeds {
     pub fn new(store: Store, method: Method, config: Config) -> Result<Self, Error> {
         let shown = Arc::new(Mutex::new(None));
         end_on_signal(shown.clone())?;
+        let mut config = config;
+        // What is written there goes with the testbed anyway.
+        config.mounts.retain(|it| !it.anonymous);
         let config = Config {
             remove: true,
             restart: if config.init_alone {

@@ -32,9 +32,9 @@ pub fn pids(kept: &Kept) -> Result<Vec<u32>, Error> {
     let hierarchy = cgroup::hierarchy().map_err(Error::io("find the control groups"))?;
     // Beside `payload` is nspawn.
     let root = format!(
-        "/proc/self/fd/{}/racker-{}/payload",
+        "/proc/self/fd/{}/{}/payload",
         hierarchy.as_raw_fd(),
-        kept.config.short_id()
+        kept.config.cgroup()
     );
     let mut all = Vec::new();
     for entry in walkdir::WalkDir::new(root).into_iter().flatten() {

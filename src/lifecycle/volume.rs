@@ -1,21 +1,27 @@
-//! Named volumes: directories of the store that outlive containers.
+//! Volumes: directories of the store that outlive containers, or belong to one alone.
 //!
 //! Files in them have the owners that containers see.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use racker_store::Store;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::retry_on_intr;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::Error;
+use super::config::{Config, Mount};
+use super::kept::{Kept, read};
 use super::name;
 use super::yard::Yard;
 use crate::container::Snapshot;
+use crate::files::write_document;
 
 /// A volume.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,7 +32,10 @@ pub struct Volume {
     pub created: i64,
     /// What is said of it.
     #[serde(default)]
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+    /// Whether it was made for one container alone, and goes with that.
+    #[serde(default)]
+    pub anonymous: bool,
 }
 
 impl Volume {
@@ -42,22 +51,15 @@ fn directory(store: &Store, name: &str) -> PathBuf {
 
 /// All volumes.
 pub fn all(store: &Store) -> Result<Vec<Volume>, Error> {
-    let read = || format!("read {}", store.volumes().display());
+    let action = || format!("read {}", store.volumes().display());
     let entries = match fs::read_dir(store.volumes()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(Error::io(read()))?,
+        other => other.map_err(Error::io(action()))?,
     };
     let mut all = Vec::new();
     for entry in entries {
-        let path = entry.map_err(Error::io(read()))?.path().join("volume.json");
-        if let Ok(bytes) = fs::read(&path) {
-            all.push(
-                serde_json::from_slice::<Volume>(&bytes).map_err(|error| Error::Damaged {
-                    path,
-                    reason: error.to_string(),
-                })?,
-            );
-        }
+        let path = entry.map_err(Error::io(action()))?.path();
+        all.extend(read::<Volume>(&path.join("volume.json"))?);
     }
     all.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(all)
@@ -65,36 +67,69 @@ pub fn all(store: &Store) -> Result<Vec<Volume>, Error> {
 
 /// The volume of this name.
 pub fn find(store: &Store, name: &str) -> Result<Option<Volume>, Error> {
-    Ok(all(store)?.into_iter().find(|it| it.name == name))
+    if name::check(name).is_err() {
+        return Ok(None);
+    }
+    read(&directory(store, name).join("volume.json"))
 }
 
-/// Makes a volume; whether there was none of this name yet comes with it.
+/// The volume of this name, made where it is missing.
 pub fn create(
     store: &Store,
     name: &str,
-    labels: std::collections::BTreeMap<String, String>,
-) -> Result<(Volume, bool), Error> {
+    labels: BTreeMap<String, String>,
+    anonymous: bool,
+) -> Result<Volume, Error> {
     name::check(name)?;
     if let Some(volume) = find(store, name)? {
-        return Ok((volume, false));
+        return Ok(volume);
     }
     let volume = Volume {
         name: name.to_owned(),
         created: super::state::now(),
         labels,
+        anonymous,
     };
     let at = directory(store, name);
     fs::create_dir_all(at.join("data"))
-        .and_then(|()| Ok(serde_json::to_vec(&volume)?))
-        .and_then(|bytes| fs::write(at.join("volume.json"), bytes))
+        .and_then(|()| write_document(&at.join("volume.json"), &volume))
         .map_err(Error::io(format!("create volume {name}")))?;
-    Ok((volume, true))
+    Ok(volume)
+}
+
+/// Makes the volumes that belong to a container alone.
+pub fn make_anonymous(store: &Store, config: &Config) -> Result<(), Error> {
+    for mount in config.mounts.iter().filter(|it| it.anonymous) {
+        create(store, &mount.source, BTreeMap::new(), true)?;
+    }
+    Ok(())
+}
+
+/// Removes a container that does not run, with the volumes that belong to it alone.
+///
+/// Errors: it runs.
+pub fn remove_with_anonymous(store: &Store, kept: &Kept) -> Result<(), Error> {
+    Yard::of(store).remove(kept)?;
+    for mount in kept.config.mounts.iter().filter(|it| it.anonymous) {
+        match find(store, &mount.source)?.map(|it| remove(store, &it)) {
+            // Another container was given it by its name.
+            None | Some(Ok(()) | Err(Error::Refused(_))) => {}
+            Some(Err(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Where the volumes are that belong to a container alone.
+pub(super) fn anonymous(store: &Store, config: &Config) -> Vec<PathBuf> {
+    let mounts = config.mounts.iter().filter(|it| it.anonymous);
+    mounts.map(|it| directory(store, &it.source)).collect()
 }
 
 /// Who uses a volume.
 pub fn users(store: &Store, name: &str) -> Result<Vec<String>, Error> {
     let all = Yard::of(store).all()?;
-    let uses = |kept: &super::kept::Kept| {
+    let uses = |kept: &Kept| {
         let mounts = &kept.config.mounts;
         mounts.iter().any(|it| it.volume && it.source == name)
     };
@@ -120,29 +155,42 @@ pub fn remove(store: &Store, volume: &Volume) -> Result<(), Error> {
         .map_err(Error::io(format!("remove volume {}", volume.name)))
 }
 
-/// The files of a volume, made where it is missing. A new one begins with what the image has at
-/// `target`.
-pub(super) fn use_for(
-    store: &Store,
-    name: &str,
-    snapshot: &Snapshot,
-    target: &str,
-) -> Result<PathBuf, Error> {
-    let (volume, new) = create(store, name, std::collections::BTreeMap::new())?;
+/// The files of a volume, made where it is missing. An empty one begins with what the image has at
+/// the place where it is mounted.
+pub(super) fn use_for(store: &Store, snapshot: &Snapshot, mount: &Mount) -> Result<PathBuf, Error> {
+    let (name, target) = (&mount.source, &mount.target);
+    let volume = create(store, name, BTreeMap::new(), mount.anonymous)?;
     let data = volume.data(store);
-    if new {
-        fill(snapshot, target, &data).map_err(Error::io(format!(
-            "copy {target} of the image into volume {name}"
-        )))?;
-    }
+    let begin = || -> io::Result<()> {
+        // Several containers may start with it.
+        let turn = File::open(directory(store, name).join("volume.json"))?;
+        retry_on_intr(|| flock(&turn, FlockOperation::LockExclusive))?;
+        if fs::read_dir(&data)?.next().is_some() {
+            return Ok(());
+        }
+        let part = directory(store, name).join("filling");
+        match fs::remove_dir_all(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        if fill(snapshot, target, &part)? {
+            // Who is killed leaves it empty, and never with a part.
+            fs::rename(&part, &data)?;
+        }
+        Ok(())
+    };
+    begin().map_err(Error::io(format!(
+        "copy {target} of the image into volume {name}"
+    )))?;
     Ok(data)
 }
 
-fn fill(snapshot: &Snapshot, target: &str, data: &Path) -> io::Result<()> {
+/// Copies what the image has at `target`; whether it has a directory there.
+fn fill(snapshot: &Snapshot, target: &str, data: &Path) -> io::Result<bool> {
     let root = snapshot.root().map_err(io::Error::other)?;
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY;
     let Ok(source) = root.file(target, flags) else {
-        return Ok(());
+        return Ok(false);
     };
     use std::os::fd::AsRawFd;
     let status = Command::new("cp")
@@ -170,5 +218,5 @@ fn fill(snapshot: &Snapshot, target: &str, data: &Path) -> io::Result<()> {
             )?;
         }
     }
-    Ok(())
+    Ok(true)
 }

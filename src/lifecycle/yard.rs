@@ -1,7 +1,17 @@
 //! All containers of a store.
+//!
+//! ```text
+//! 0123456789ab/               a container, by the first digits of its id
+//! web.name -> 0123456789ab    what it is called
+//! lock                        held by who makes, renames or removes one
+//! ```
+//!
+//! A name counts where it leads to a container that calls itself so. What somebody left who was
+//! killed in between leads nowhere, and is written over.
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use racker_store::{Access, Store};
@@ -9,7 +19,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::Error;
 use super::config::Config;
-use super::kept::Kept;
+use super::kept::{Kept, link};
 use super::name;
 
 /// The containers of one store.
@@ -46,27 +56,79 @@ impl Yard {
             name::check(name)?;
         }
         let _turn = self.turn()?;
-        let all = self.all()?;
         config.name = match given {
             Some(name) => {
-                free(&all, &name, &config.id)?;
+                self.free(&name, &config.id)?;
                 name
             }
-            None => (0..=u32::MAX)
-                .map(|round| name::random(&config.id, round))
-                .find(|name| all.iter().all(|it| it.config.name != *name))
-                .unwrap_or_default(),
+            None => self.random_name(&config.id)?,
         };
-        Kept::create(self.directory.join(config.short_id()), config)
+        let directory = self.directory.join(config.short_id());
+        self.lead(&config.name, config.short_id())?;
+        Kept::create(directory, config)
     }
 
     /// Gives a container another name.
     pub fn rename(&self, kept: &mut Kept, name: &str) -> Result<(), Error> {
         name::check(name)?;
         let _turn = self.turn()?;
-        free(&self.all()?, name, &kept.config.id)?;
-        name.clone_into(&mut kept.config.name);
-        kept.save_config()
+        self.free(name, &kept.config.id)?;
+        self.lead(name, kept.config.short_id())?;
+        let before = std::mem::replace(&mut kept.config.name, name.to_owned());
+        kept.save_config()?;
+        if before != name {
+            let _ = fs::remove_file(link(&self.directory, &before));
+        }
+        Ok(())
+    }
+
+    /// The container of this name.
+    fn named(&self, name: &str) -> Result<Option<Kept>, Error> {
+        if name::check(name).is_err() {
+            return Ok(None);
+        }
+        let link = link(&self.directory, name);
+        let to = match fs::read_link(&link) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(Error::io(format!("read {}", link.display())))?,
+        };
+        let kept = Kept::open(self.directory.join(to))?;
+        Ok(kept.filter(|it| it.config.name == name))
+    }
+
+    /// Errors: another container has the name.
+    fn free(&self, name: &str, id: &str) -> Result<(), Error> {
+        match self.named(name) {
+            Ok(Some(other)) if other.config.id != id => Err(Error::NameTaken {
+                name: name.to_owned(),
+                by: other.config.id,
+            }),
+            // Nobody finds a damaged one by its name.
+            Ok(_) | Err(Error::Damaged { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn random_name(&self, id: &str) -> Result<String, Error> {
+        for round in 0.. {
+            let name = name::random(id, round);
+            match self.free(&name, id) {
+                Err(Error::NameTaken { .. }) => {}
+                other => return other.map(|()| name),
+            }
+        }
+        Ok(String::new())
+    }
+
+    /// Has a name lead to a container.
+    fn lead(&self, name: &str, short_id: &str) -> Result<(), Error> {
+        let link = link(&self.directory, name);
+        match fs::remove_file(&link) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+        .and_then(|()| symlink(short_id, &link))
+        .map_err(Error::io(format!("create {}", link.display())))
     }
 
     /// Every container, the newest first. A damaged one is no reason not to see the others; it is
@@ -101,44 +163,33 @@ impl Yard {
 
     /// The container of this name, or whose id this is the beginning of.
     pub fn find(&self, text: &str) -> Result<Kept, Error> {
-        let mut all = self.all()?;
-        if let Some(place) = all.iter().position(|it| it.config.name == text) {
-            return Ok(all.swap_remove(place));
+        if let Some(kept) = self.named(text)? {
+            return Ok(kept);
         }
-        let mut found = all
-            .into_iter()
-            .filter(|it| !text.is_empty() && it.config.id.starts_with(text));
-        match (found.next(), found.next()) {
-            (Some(kept), None) => Ok(kept),
-            (Some(_), Some(_)) => Err(Error::Ambiguous(text.to_owned())),
-            (None, _) => match self.damaged(text)? {
-                Some((_, error)) => Err(error),
-                None => Err(Error::NoSuch(text.to_owned())),
-            },
-        }
-    }
-
-    /// The directory of a container that cannot be read, by its id, and what is wrong with it.
-    fn damaged(&self, text: &str) -> Result<Option<(PathBuf, Error)>, Error> {
-        let short = &text[..text.len().min(12)];
+        // A directory is called by the first digits of an id.
+        let short = text.get(..12).unwrap_or(text);
+        let mut found = None;
         for directory in self.directories()? {
             let name = directory.file_name().unwrap_or_default();
-            if !short.is_empty()
-                && name.to_string_lossy().starts_with(short)
-                && let Err(error @ Error::Damaged { .. }) = Kept::open(directory.clone())
-            {
-                return Ok(Some((directory, error)));
+            if short.is_empty() || !name.to_string_lossy().starts_with(short) {
+                continue;
+            }
+            match Kept::open(directory)? {
+                Some(kept) if !kept.config.id.starts_with(text) => {}
+                Some(_) if found.is_some() => return Err(Error::Ambiguous(text.to_owned())),
+                other => found = other.or(found),
             }
         }
-        Ok(None)
+        found.ok_or_else(|| Error::NoSuch(text.to_owned()))
     }
 
-    /// Removes what is left of a container that cannot be read; whether there is one of this id.
-    pub fn remove_damaged(&self, id: &str) -> Result<bool, Error> {
-        let Some((directory, _)) = self.damaged(id)? else {
+    /// Removes what is left of a container that cannot be read; whether it was one.
+    pub fn remove_damaged(&self, text: &str) -> Result<bool, Error> {
+        let Err(Error::Damaged { path, .. }) = self.find(text) else {
             return Ok(false);
         };
-        fs::remove_dir_all(&directory)
+        let directory = path.parent().unwrap_or(&path);
+        fs::remove_dir_all(directory)
             .map_err(Error::io(format!("remove {}", directory.display())))?;
         Ok(true)
     }
@@ -153,8 +204,14 @@ impl Yard {
     /// Errors: it runs.
     pub fn remove(&self, kept: &Kept) -> Result<(), Error> {
         let _held = kept.hold()?;
+        let turn = self.turn()?;
         // Without this it is none, whatever is left of it.
         let first = fs::remove_file(kept.path("config.json"));
+        let link = kept.link();
+        if fs::read_link(&link).is_ok_and(|to| to == Path::new(kept.config.short_id())) {
+            let _ = fs::remove_file(&link);
+        }
+        drop(turn);
         first
             .and_then(|()| fs::remove_dir_all(kept.directory()))
             .map_err(Error::io(format!("remove {}", kept.directory().display())))
@@ -174,18 +231,5 @@ impl Yard {
         rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))
             .map_err(Error::io(format!("lock {}", path.display())))?;
         Ok(file)
-    }
-}
-
-fn free(all: &[Kept], name: &str, id: &str) -> Result<(), Error> {
-    match all
-        .iter()
-        .find(|it| it.config.name == name && it.config.id != id)
-    {
-        Some(other) => Err(Error::NameTaken {
-            name: name.to_owned(),
-            by: other.config.id.clone(),
-        }),
-        None => Ok(()),
     }
 }

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::container::users::User;
 use crate::container::{Guest, Process};
 
 /// Lines of a journal that are shown.
@@ -24,17 +23,10 @@ pub struct Evidence {
 
 /// A command as root with the standard environment.
 pub(super) fn command(argv: &[&str]) -> Process {
-    Process {
-        argv: argv.iter().map(|&it| it.to_owned()).collect(),
-        env: vec![
-            ("LC_ALL".into(), "C.UTF-8".into()),
-            ("TERM".into(), "dumb".into()),
-        ],
-        user: User::default(),
-        directory: "/".into(),
-        capabilities: None,
-        limits: Vec::new(),
-    }
+    let argv = argv.iter().map(|&it| it.to_owned()).collect();
+    let env = [("LC_ALL", "C.UTF-8"), ("TERM", "dumb")];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Process::of_root(argv, env.to_vec())
 }
 
 /// The last lines that a unit wrote, or that were written about it.

@@ -10,6 +10,7 @@ use super::step::{Made, Parent, Step};
 use super::{Error, Event, fetch};
 use crate::container::host::Workplace;
 use crate::container::on_own_thread;
+use crate::files::tail;
 use crate::package::Manager;
 use crate::plan::Action;
 use crate::plan::lock::{Lock, Section};
@@ -121,7 +122,7 @@ pub(super) fn make(
                 id: step.planned.id.clone(),
                 summary: step.planned.summary.clone(),
                 code: exit.map_or(137, |exit| exit.0),
-                tail: super::guest::tail(&path, 15),
+                tail: tail(&path, 15),
                 log: path,
                 reason: None,
             });

@@ -1,7 +1,7 @@
 //! Running a step's commands in a snapshot and taking in what they changed.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::Path;
 use std::time::Duration;
@@ -151,14 +151,8 @@ impl Guest<'_> {
 
     /// Gives the user a shell in the snapshot as it is.
     pub(super) fn shell(&self) -> Result<(), Error> {
-        let process = Process {
-            argv: vec!["/bin/sh".into()],
-            env: vec![("TERM".into(), "linux".into())],
-            user: User::default(),
-            directory: "/".into(),
-            capabilities: None,
-            limits: Vec::new(),
-        };
+        let argv = vec!["/bin/sh".into()];
+        let process = Process::of_root(argv, vec![("TERM".into(), "linux".into())]);
         let options = direct::Options::new("localhost");
         let console = Console::Terminal(Screen::Own(None));
         direct::run(&self.snapshot, &process, console, &options)?;
@@ -220,14 +214,7 @@ pub(super) fn exchange_in(snapshot: &Snapshot) -> Result<Exchange, Error> {
 /// A package manager's job as a command of root's.
 pub fn process(job: &Job) -> Process {
     let words = job.argv.iter().map(|it| it.to_string_lossy().into_owned());
-    Process {
-        argv: words.collect(),
-        env: job.env.clone(),
-        user: User::default(),
-        directory: "/".into(),
-        capabilities: None,
-        limits: Vec::new(),
-    }
+    Process::of_root(words.collect(), job.env.clone())
 }
 
 /// A bind as the container has it.
@@ -237,22 +224,4 @@ pub(super) fn bind(bind: &provision::Bind) -> Bind {
         target: bind.target.clone(),
         writable: bind.writable,
     }
-}
-
-/// The last `count` lines of a log.
-pub(super) fn tail(log: &Path, count: usize) -> String {
-    let read = || -> io::Result<String> {
-        let mut file = File::open(log)?;
-        let length = file.metadata()?.len();
-        io::Seek::seek(
-            &mut file,
-            io::SeekFrom::Start(length.saturating_sub(16 << 10)),
-        )?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let text = read().unwrap_or_default();
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
 }

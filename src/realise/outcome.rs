@@ -1,9 +1,10 @@
 //! What became of a step's command.
 
-use super::guest::{Guest, tail};
+use super::guest::Guest;
 use super::step::Step;
 use super::{Error, Event};
 use crate::container::direct::Outcome;
+use crate::files::tail;
 use crate::provision::PackageManager;
 
 /// Lines of a failed step's output that are shown.

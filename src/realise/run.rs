@@ -43,15 +43,11 @@ pub(super) fn script(
         for cache in &caches {
             binds.push(guest.cache(cache)?);
         }
+        let argv = ["/bin/sh", "-e", "-c", &run.script].map(str::to_owned);
         let process = Process {
-            argv: ["/bin/sh", "-e", "-c", &run.script]
-                .map(str::to_owned)
-                .to_vec(),
-            env,
             user,
             directory: run.workdir.clone(),
-            capabilities: None,
-            limits: Vec::new(),
+            ..Process::of_root(argv.to_vec(), env)
         };
         let network = if run.network {
             Network::Host

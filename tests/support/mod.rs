@@ -8,6 +8,7 @@
 
 pub(crate) mod deb;
 pub(crate) mod files;
+pub(crate) mod host;
 pub(crate) mod podman;
 pub(crate) mod tls;
 pub(crate) mod tokens;

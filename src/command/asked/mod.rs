@@ -1,14 +1,22 @@
 //! What a command line asks of a container: docker's options, one meaning each.
 //!
 //! ```text
-//! options ─┐
-//! values   ├─> config: what the container is to be
-//! refused ─┘
+//! options ─┐   ┌─ image, mounts, network, rights, health ─┐
+//! values   ├──>│                                          ├──> config: what the container is to be
+//! refused ─┘   └─ command, environment, labels ───────────┘
 //! ```
 
+mod command;
 mod config;
+mod health;
+mod image;
+#[cfg(test)]
+mod line;
+mod mounts;
+mod network;
 mod options;
 mod refused;
+mod rights;
 pub(super) mod values;
 
 pub(super) use config::{create, settle};

@@ -44,8 +44,8 @@ pub(crate) struct Options {
     #[arg(short = 'h', long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
     /// Show a path of the host, or a volume, in the container
-    #[arg(short, long, value_name = "SOURCE:TARGET[:ro]", value_parser = values::volume)]
-    pub(crate) volume: Vec<(Option<Mount>, bool)>,
+    #[arg(short, long, value_name = "[SOURCE:]TARGET[:ro]", value_parser = values::volume)]
+    pub(crate) volume: Vec<(Mount, bool)>,
     /// Show something in the container: type=bind|volume|tmpfs,source=..,target=..[,readonly]
     #[arg(long, value_name = "FIELDS")]
     pub(crate) mount: Vec<String>,
@@ -166,6 +166,9 @@ pub(crate) struct Options {
     /// What to wait for before the command is started: basic, boot or none
     #[arg(long, value_enum, default_value = "basic")]
     pub(crate) wait: WaitFor,
+    /// Have the host's machined know it: machinectl, journalctl -M
+    #[arg(long)]
+    pub(crate) register: bool,
     /// How the log is kept: json-file
     #[arg(long, value_name = "DRIVER", default_value = "json-file")]
     pub(crate) log_driver: String,

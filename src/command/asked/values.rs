@@ -61,10 +61,10 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `SOURCE:TARGET[:OPTIONS]` or `TARGET` alone.
-pub(crate) fn volume(text: &str) -> Result<(Option<Mount>, bool), String> {
+pub(crate) fn volume(text: &str) -> Result<(Mount, bool), String> {
     let parts: Vec<&str> = text.split(':').collect();
     let (source, target, options) = match parts[..] {
-        [target] => return absolute(target).map(|_| (None, false)),
+        [target] => return absolute(target).map(|it| (Mount::anonymous(it), false)),
         [source, target] => (source, target, ""),
         [source, target, options] => (source, target, options),
         _ => return Err(format!("invalid volume specification: {text:?}")),
@@ -77,6 +77,7 @@ pub(crate) fn volume(text: &str) -> Result<(Option<Mount>, bool), String> {
         volume: !source.contains('/') && source != "." && source != "..",
         target: absolute(target)?,
         read_only: false,
+        anonymous: false,
     };
     if !mount.volume {
         mount.source = std::path::absolute(source)
@@ -95,10 +96,11 @@ pub(crate) fn volume(text: &str) -> Result<(Option<Mount>, bool), String> {
     }
     // docker makes a directory for `-v` and none for `--mount`.
     let make = !mount.volume;
-    Ok((Some(mount), make))
+    Ok((mount, make))
 }
 
-fn absolute(target: &str) -> Result<String, String> {
+/// A place to mount on.
+pub(crate) fn absolute(target: &str) -> Result<String, String> {
     match target {
         "/" => Err("invalid volume: the destination can't be '/'".into()),
         path if path.starts_with('/') => Ok(path.trim_end_matches('/').to_owned()),
@@ -140,15 +142,15 @@ pub(crate) fn mount(text: &str) -> Result<Mounted, String> {
             volume: false,
             target,
             read_only,
+            anonymous: false,
         })),
         "bind" => Err(format!("the source of --mount {text:?} must be absolute")),
-        "volume" if !source.is_empty() => Ok(Mounted::Bind(Mount {
+        "volume" => Ok(Mounted::Bind(Mount {
             source: source.to_owned(),
-            volume: true,
-            target,
             read_only,
+            anonymous: source.is_empty(),
+            ..Mount::anonymous(target)
         })),
-        "volume" => Err(format!("--mount {text:?} names no volume")),
         _ => Err(format!(
             "mount type {kind:?} is not known: bind, volume or tmpfs"
         )),
@@ -364,12 +366,12 @@ mod tests {
     #[test]
     fn volumes() {
         let (mount, make) = volume("/a:/b:ro,z").unwrap();
-        let mount = mount.unwrap();
         assert!(mount.read_only && !mount.volume && make);
         assert_eq!((mount.source.as_str(), mount.target.as_str()), ("/a", "/b"));
         let (mount, make) = volume("data:/var/lib/x/").unwrap();
-        assert!(mount.as_ref().unwrap().volume && !make);
-        assert_eq!(mount.unwrap().target, "/var/lib/x");
+        assert!(mount.volume && !mount.anonymous && !make);
+        assert_eq!(mount.target, "/var/lib/x");
+        assert!(volume("/var/lib/x").unwrap().0.anonymous);
         for bad in ["/a:b", "/a:/", ":/b", "/a:/b:xx", "a:b:c:d"] {
             assert!(volume(bad).is_err(), "{bad}");
         }

@@ -1,0 +1,107 @@
+//! What of the host a container sees: mounts, volumes, devices.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::config::wrong;
+use super::options::Options;
+use super::values::{self, Mounted};
+use crate::failure::Failure;
+use crate::lifecycle::config::Mount;
+
+/// Path and options of a file system in memory.
+type Memory = (String, String);
+
+pub(super) fn mounts(
+    options: &Options,
+    image: &Value,
+) -> Result<(Vec<Mount>, Vec<Memory>), Failure> {
+    let given = options.volume.iter();
+    let mut mounts: Vec<Mount> = given.map(|(mount, _)| mount.clone()).collect();
+    let mut tmpfs: Vec<Memory> = Vec::new();
+    for text in &options.mount {
+        match values::mount(text).map_err(wrong)? {
+            Mounted::Bind(mount) => {
+                if !mount.volume && !Path::new(&mount.source).exists() {
+                    return Err(wrong(format!(
+                        "bind source path does not exist: {}",
+                        mount.source
+                    )));
+                }
+                mounts.push(mount);
+            }
+            Mounted::Memory(path, options) => tmpfs.push((path, options)),
+        }
+    }
+    for text in &options.tmpfs {
+        let (path, options) = text.split_once(':').unwrap_or((text, ""));
+        if !path.starts_with('/') {
+            return Err(wrong(format!(
+                "invalid --tmpfs {text:?}: the path must be absolute"
+            )));
+        }
+        tmpfs.push((path.to_owned(), options.to_owned()));
+    }
+    if let Some(size) = options.shm_size {
+        tmpfs.push(("/dev/shm".into(), format!("mode=1777,size={size}")));
+    }
+    // What the image wants to be a volume is one, unless something else is there.
+    for (path, _) in image["Volumes"].as_object().into_iter().flatten() {
+        let path = values::absolute(path).map_err(wrong)?;
+        let taken = mounts.iter().any(|it| it.target == path);
+        if !taken && tmpfs.iter().all(|(it, _)| *it != path) {
+            mounts.push(Mount::anonymous(path));
+        }
+    }
+    let mut targets: Vec<&str> = mounts.iter().map(|it| it.target.as_str()).collect();
+    targets.extend(tmpfs.iter().map(|(path, _)| path.as_str()));
+    targets.sort_unstable();
+    let twice = targets.windows(2).find(|pair| pair[0] == pair[1]);
+    if let Some([twice, _]) = twice {
+        return Err(wrong(format!("duplicate mount point: {twice}")));
+    }
+    Ok((mounts, tmpfs))
+}
+
+pub(super) fn devices(options: &Options) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
+    let entry = |text: &String| {
+        let mut parts = text.split(':');
+        let source = parts.next().unwrap_or_default();
+        let target = parts
+            .next()
+            .filter(|it| it.starts_with('/'))
+            .unwrap_or(source);
+        if !Path::new(source).exists() {
+            return Err(wrong(format!("no such device: {source}")));
+        }
+        Ok((PathBuf::from(source), PathBuf::from(target)))
+    };
+    options.device.iter().map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::line::parse;
+    use super::*;
+
+    #[test]
+    fn one_place_is_mounted_once() {
+        let options = parse(&["-v", "/a:/x", "--tmpfs", "/x"]).options;
+        assert!(mounts(&options, &json!(null)).is_err());
+    }
+
+    #[test]
+    fn an_images_volumes_are_anonymous() {
+        let image = json!({ "Volumes": { "/a": {}, "/b/": {}, "/c": {} } });
+        let options = parse(&["-v", "/host:/a", "--tmpfs", "/c"]).options;
+        let (found, _) = mounts(&options, &image).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| (it.target.as_str(), it.anonymous))
+            .collect();
+        assert_eq!(found, [("/a", false), ("/b", true)]);
+    }
+}

@@ -1,0 +1,77 @@
+//! Files of racker's own: documents that are replaced at once, the ends of logs.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// How much of a log is read for its end.
+const END: u64 = 16 << 10;
+
+/// Reads a JSON document; none where there is no such file.
+///
+/// Errors: `InvalidData` where it makes no sense.
+pub(crate) fn read_document<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Puts a JSON document in the place of another at once, so that everybody reads one or the other.
+/// One process at a time may write it. It is not synced.
+pub(crate) fn write_document(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let part = path.with_extension("part");
+    fs::write(&part, serde_json::to_vec(value)?)?;
+    fs::rename(&part, path)
+}
+
+/// The last `count` lines of a log; none where it cannot be read.
+pub(crate) fn tail(path: &Path, count: usize) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.json");
+        assert_eq!(read_document::<Vec<u8>>(&path).unwrap(), None);
+        write_document(&path, &[1, 2]).unwrap();
+        assert_eq!(read_document::<Vec<u8>>(&path).unwrap(), Some(vec![1, 2]));
+        // However it makes no sense, it is damaged and does not just end.
+        for damaged in ["", "[1", "{}"] {
+            fs::write(&path, damaged).unwrap();
+            let error = read_document::<Vec<u8>>(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn ends_of_logs() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("log");
+        assert_eq!(tail(&path, 2), "");
+        fs::write(&path, format!("{}\nx\ny", "long ".repeat(9000))).unwrap();
+        assert_eq!(tail(&path, 2), "x\ny");
+    }
+}

@@ -1,0 +1,109 @@
+//! Files that go in and out, and what a container changed.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{shared, temporary};
+use crate::{BOTH, Container};
+
+#[test]
+fn copying() {
+    let place = temporary();
+    let at = |name: &str| place.path().join(name).display().to_string();
+    fs::create_dir_all(at("dir/sub")).unwrap();
+    fs::write(at("dir/sub/file"), "text").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", at("dir/link")).unwrap();
+    for (number, way) in BOTH.iter().enumerate() {
+        let container = Container::start(&format!("copy{number}"), way, &["sleep", "1000"]);
+        let inside = |path: &str| format!("{}:{path}", container.name);
+        let racker = shared();
+        racker.run(&["cp", &at("dir"), &inside("/srv")]).success();
+        assert_eq!(
+            container.sh("cat /srv/dir/sub/file; stat -c %u /srv/dir/sub/file"),
+            "text0\n"
+        );
+        assert_eq!(container.sh("readlink /srv/dir/link"), "/etc/passwd\n");
+        racker
+            .run(&["cp", &at("dir/sub/file"), &inside("/srv/new")])
+            .success();
+        racker
+            .run(&["cp", &at("dir/."), &inside("/srv/all")])
+            .success();
+        assert_eq!(container.sh("cat /srv/new; ls /srv/all"), "textlink\nsub\n");
+        racker
+            .run(&["cp", &inside("/srv/dir"), &at(&format!("back{number}"))])
+            .success();
+        assert_eq!(
+            fs::read_to_string(at(&format!("back{number}/sub/file"))).unwrap(),
+            "text"
+        );
+        // Links in the container lead nowhere else.
+        container.sh("ln -s / /srv/root; ln -s ../../../../../../etc /srv/up");
+        let secret = at("secret");
+        fs::write(&secret, "the host's").unwrap();
+        let path = format!("/srv/root{secret}");
+        racker.run(&["cp", &inside(&path), "-"]).code(1);
+        racker
+            .run(&["cp", &at("dir/sub/file"), &inside("/srv/up/racker-escape")])
+            .success();
+        assert!(!Path::new("/etc/racker-escape").exists());
+        assert_eq!(container.sh("cat /etc/racker-escape"), "text");
+        // A stopped one has the same files.
+        container.run(&["stop", "-t", "0"], &[]).success();
+        racker
+            .run(&["cp", &at("dir/sub/file"), &inside("/srv/later")])
+            .success();
+        let tar = racker.run(&["cp", &inside("/srv/later"), "-"]).success();
+        assert!(tar.text().contains("text"));
+        container.run(&["start"], &[]).success();
+        assert_eq!(container.sh("cat /srv/later"), "text");
+        racker
+            .run(&["cp", &inside("/no/such"), &at("x")])
+            .code(1)
+            .says("/no/such");
+        racker
+            .run(&["cp", &at("dir"), &inside("/etc/passwd")])
+            .code(1)
+            .says("cannot copy directory");
+        racker
+            .run(&["cp", &at("no"), &inside("/srv")])
+            .code(1)
+            .says(&at("no"));
+    }
+}
+
+#[test]
+fn differences_become_an_image() {
+    for (number, way) in BOTH.iter().enumerate() {
+        let container = Container::start(&format!("commit{number}"), way, &["sleep", "1000"]);
+        container
+            .sh("echo new > /srv/new; chmod 600 /etc/passwd; rm /etc/issue; chown 33:33 /srv/new");
+        let output = container.run(&["diff"], &[]).success().into_text();
+        for line in ["A /srv/new", "C /etc/passwd", "D /etc/issue", "C /srv"] {
+            assert!(output.lines().any(|it| it == line), "{line}:\n{output}");
+        }
+        assert!(
+            !output.contains("/etc/hosts") && !output.contains("/etc/resolv.conf"),
+            "{output}"
+        );
+        let name = format!("committed{number}-{}", std::process::id());
+        let change = "CMD [\"stat\", \"-c\", \"%u %a\", \"/srv/new\"]";
+        let arguments = [
+            "commit",
+            "-m",
+            "why",
+            "--change",
+            change,
+            &container.name,
+            &name,
+        ];
+        shared().run(&arguments).success();
+        let output = shared()
+            .run(&["run", "--rm", "--systemd=false", &name])
+            .success();
+        assert_eq!(output.text(), "33 644\n");
+        let output = shared().run(&["run", "--rm", &name, "sh", "-c", "test ! -e /etc/issue"]);
+        output.success();
+        shared().run(&["rmi", &name]).success();
+    }
+}
