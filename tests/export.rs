@@ -59,13 +59,13 @@ fn tree(racker: &Racker, image: &str) -> String {
     all[0]["tree_id"].as_str().unwrap().to_owned()
 }
 
-/// What a script writes that finds the file system image mounted at `$1`.
-fn mounted(image: &Path, script: &str) -> Vec<u8> {
+/// What a script writes that finds the file system image mounted at `$1`, and another path as `$2`.
+fn mounted(image: &Path, script: &str, other: &Path) -> Vec<u8> {
     let at = temporary();
     let script = format!("mount -o loop,ro \"$0\" \"$1\"; {script}");
     let mut command = std::process::Command::new(tool("unshare", "util-linux"));
     command.args(["--mount", "sh", "-ec", &script]);
-    execute(command.arg(image).arg(at.path()))
+    execute(command.arg(image).arg(at.path()).arg(other))
 }
 
 /// The tree that comes of an archive.
@@ -105,13 +105,13 @@ fn all_of_a_tree_comes_back() {
     let erofs = kitchen.path("box.erofs");
     export(racker, "erofs", "box", &erofs).success();
     execute(std::process::Command::new(tool("fsck.erofs", "erofs-utils")).arg(&erofs));
-    let script = format!("{TAR} \"$1\" .");
-    assert_eq!(imported(racker, mounted(&erofs, &script)), whole);
+    let (script, none) = (format!("{TAR} \"$1\" ."), Path::new(""));
+    assert_eq!(imported(racker, mounted(&erofs, &script, none)), whole);
     let squashfs = kitchen.path("box.squashfs");
     export(racker, "squashfs", "box", &squashfs).success();
     let list = "cd \"$1\"; find . -printf '%p %y %m %U %G %Ts %l\\n' | sort; \
                 find . -type f -exec sha256sum {} + | sort; find . -samefile usr/share/made/one";
-    assert!(mounted(&squashfs, list) == mounted(&erofs, list));
+    assert!(mounted(&squashfs, list, none) == mounted(&erofs, list, none));
     // Nothing is left of the work.
     let left = fs::read_dir(kitchen.path("")).unwrap().flatten();
     let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
@@ -157,7 +157,7 @@ fn an_extension_is_merged_into_the_system_it_is_for() {
         .success()
         .says("/data/outside: not below /usr or /opt")
         .says("/usr/bin/wc: still there");
-    let list = mounted(&raw, "cd \"$1\"; find . ! -type d | sort");
+    let list = mounted(&raw, "cd \"$1\"; find . ! -type d | sort", Path::new(""));
     assert_eq!(
         String::from_utf8(list).unwrap(),
         "./opt/made/empty\n./opt/made/equal\n./opt/made/hole\n./opt/made/large\n./opt/made/pipe\n\
@@ -176,7 +176,7 @@ fn an_extension_is_merged_into_the_system_it_is_for() {
         }
         fs::write(at("usr/lib/os-release"), system).unwrap();
         let script = "cp -a \"$1/.\" \"$2/var/lib/extensions/made\"";
-        mounted_with(&raw, script, host.path());
+        mounted(&raw, script, host.path());
         // It wants its own /run, as a system has it.
         let script = "mount --make-rshared /; mount -t tmpfs tmpfs /run; systemd-sysext --root=\"$0\" merge 2>&1 || :; cat \"$0/usr/share/made/one\" 2>/dev/null || :; \
                       systemd-sysext --root=\"$0\" unmerge >/dev/null 2>&1 || :";
@@ -187,15 +187,6 @@ fn an_extension_is_merged_into_the_system_it_is_for() {
         let said = String::from_utf8(execute(&mut command)).unwrap();
         assert_eq!(said.contains("one\n"), merged, "{said}");
     }
-}
-
-/// [`mounted`], with another path as `$2`.
-fn mounted_with(image: &Path, script: &str, path: &Path) {
-    let at = temporary();
-    let script = format!("mount -o loop,ro \"$0\" \"$1\"; {script}");
-    let mut command = std::process::Command::new(tool("unshare", "util-linux"));
-    command.args(["--mount", "sh", "-ec", &script]);
-    execute(command.arg(image).arg(at.path()).arg(path));
 }
 
 #[test]
