@@ -1,18 +1,19 @@
 //! What an image's name on the command line stands for.
 //!
-//! A baked or tagged image first, then a curated label, then a reference to a registry.
+//! A baked or tagged image first, then a curated label, then a reference to a registry. What a name
+//! without a registry stands for there, registries.conf says.
 
 use racker_store::{Image, Store};
 
 use crate::failure::{FAILED, Failure, USAGE};
-use crate::oci::{self, Reference};
+use crate::oci::{self, Reference, Registries};
 use crate::plan::lock::Lock;
 use crate::realise::{self, Event, Workshop};
 use crate::recipe;
 
 /// The image of this name in the store, under any of the forms a name can have.
-pub fn find(store: &Store, name: &str) -> Result<Option<Image>, Failure> {
-    for candidate in candidates(name) {
+pub fn find(store: &Store, registries: &Registries, name: &str) -> Result<Option<Image>, Failure> {
+    for candidate in candidates(registries, name) {
         if let Some(image) = store.image(&candidate)? {
             return Ok(Some(image));
         }
@@ -27,15 +28,24 @@ pub fn find(store: &Store, name: &str) -> Result<Option<Image>, Failure> {
 }
 
 /// The names under which an image may be kept, the likeliest first.
-fn candidates(name: &str) -> Vec<String> {
+fn candidates(registries: &Registries, name: &str) -> Vec<String> {
     let mut all = Vec::new();
     if !name.contains('/') {
         let tag = if name.contains(':') { "" } else { ":latest" };
         all.push(format!("localhost/{name}{tag}"));
     }
+    all.extend(
+        registries
+            .candidates(name)
+            .iter()
+            .flatten()
+            .map(ToString::to_string),
+    );
+    // A name as it is shown.
     if let Ok(reference) = Reference::parse(name) {
         all.push(reference.to_string());
     }
+    all.dedup();
     all
 }
 
@@ -67,7 +77,7 @@ pub fn short(name: &str) -> String {
 
 /// The image of this name, baked or pulled now where the store has none.
 pub fn obtain(shop: Workshop<'_>, name: &str) -> Result<Image, Failure> {
-    if let Some(image) = find(shop.store, name)? {
+    if let Some(image) = find(shop.store, shop.registries, name)? {
         return Ok(image);
     }
     if recipe::curated(name).is_some() {
@@ -80,24 +90,27 @@ pub fn obtain(shop: Workshop<'_>, name: &str) -> Result<Image, Failure> {
             crate::command::bake_chain(shop, &chain, &path, &realise::Options::default())?.image,
         );
     }
-    let reference = Reference::parse(name)?;
+    // A mistake in the name is told first.
+    Reference::parse(name)?;
     if shop.settings.offline {
         return Err(
             Failure::new(FAILED, format!("no image {name} in the store"))
                 .hint("racker may not use the network; run it once without --offline"),
         );
     }
+    let options = shop.oci_options();
+    let reference = oci::locate(name, &options)?;
     let message = format!(
         "no image {name} here; pulling {reference} from {}",
         reference.registry()
     );
     shop.reporter.event(Event::Message(&message));
-    Ok(oci::pull(shop.store, &reference, &shop.oci_options())?.image)
+    Ok(oci::pull(shop.store, &reference, &options)?.image)
 }
 
 /// The image, or the error that it is not there.
-pub fn need(store: &Store, name: &str) -> Result<Image, Failure> {
-    find(store, name)?.ok_or_else(|| {
+pub fn need(store: &Store, registries: &Registries, name: &str) -> Result<Image, Failure> {
+    find(store, registries, name)?.ok_or_else(|| {
         Failure::new(FAILED, format!("no such image: {name}")).hint("racker images lists them")
     })
 }
@@ -108,15 +121,22 @@ mod tests {
 
     #[test]
     fn a_bare_name_is_looked_for_here_first() {
+        let none = Registries::default();
         assert_eq!(
-            candidates("web"),
+            candidates(&none, "web"),
             ["localhost/web:latest", "docker.io/library/web:latest"]
         );
         assert_eq!(
-            candidates("web:1"),
+            candidates(&none, "web:1"),
             ["localhost/web:1", "docker.io/library/web:1"]
         );
-        assert_eq!(candidates("a.b/c"), ["a.b/c:latest"]);
+        assert_eq!(candidates(&none, "a.b/c"), ["a.b/c:latest"]);
+        let mut some = Registries::default();
+        some.add("aliases = { web = 'a.b/web' }", "test").unwrap();
+        assert_eq!(
+            candidates(&some, "web:1"),
+            ["localhost/web:1", "a.b/web:1", "docker.io/library/web:1"]
+        );
     }
 
     #[test]

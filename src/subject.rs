@@ -8,6 +8,7 @@ use racker_store::{Store, TreeId};
 
 use crate::failure::{FAILED, Failure};
 use crate::image;
+use crate::oci::Registries;
 
 /// Fewest digits of a tree's id that stand for it.
 const DIGITS: usize = 12;
@@ -22,8 +23,8 @@ pub struct Subject {
 }
 
 /// Finds out what a name stands for; an error where it stands for nothing.
-pub fn find(store: &Store, name: &str) -> Result<Subject, Failure> {
-    if let Some(image) = image::find(store, name)? {
+pub fn find(store: &Store, registries: &Registries, name: &str) -> Result<Subject, Failure> {
+    if let Some(image) = image::find(store, registries, name)? {
         return Ok(Subject {
             name: image::short(&image.name),
             tree: image.tree,

@@ -647,7 +647,11 @@ fn mirrors_platforms_and_absence() {
         offline: true,
         ..options
     };
-    let error = oci::pull(&store, &thing, &offline).unwrap_err();
+    let kept = oci::pull(&store, &thing, &offline).unwrap();
+    assert_eq!(kept.status, Status::UpToDate);
+    assert_eq!(kept.image.tree, image.tree);
+    let absent = Reference::parse("thing:2").unwrap();
+    let error = oci::pull(&store, &absent, &offline).unwrap_err();
     assert!(matches!(error, Error::Offline(_)), "{error}");
 
     let absent = format!("{}/hub/library/thing:2", registry.host);

@@ -66,8 +66,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let Some(after) = &args.after else {
         return of_container(context, &store, &args.before);
     };
-    let before = subject::find(&store, &args.before)?;
-    let after = subject::find(&store, after)?;
+    let registries = context.registries()?;
+    let before = subject::find(&store, &registries, &args.before)?;
+    let after = subject::find(&store, &registries, after)?;
     let trees = (store.tree(before.tree)?, store.tree(after.tree)?);
     let installed = (
         installed(context, &store, &trees.0, &before, args.packages)?,

@@ -12,6 +12,7 @@ use super::output::into_file;
 use super::{Context, failed};
 use crate::failure::{Failure, USAGE};
 use crate::lifecycle::{self, Yard, changes};
+use crate::oci::Registries;
 use crate::shown::shown_path;
 use crate::{subject, sysext};
 
@@ -53,8 +54,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     if output.is_none() && !matches!(args.format, Format::Tar | Format::Erofs) {
         return Err(Failure::new(USAGE, "this needs a place").hint("write -o PATH"));
     }
-    let store = context.store()?;
-    let tree = store.tree(find(&store, &args.name)?)?;
+    let (store, registries) = (context.store()?, context.registries()?);
+    let tree = store.tree(find(&store, &registries, &args.name)?)?;
     match (args.format, output) {
         (Format::Tar, out) => to(out, |mut out| Ok(store.write_tree_tar(&tree, &mut out)?)),
         (Format::Erofs, out) => to(out, |mut out| Ok(store.write_erofs(&tree, &mut out)?)),
@@ -62,7 +63,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         (Format::Squashfs, Some(path)) => squashfs(&store, &tree, path),
         (Format::Sysext, Some(path)) => {
             let base = args.base.as_deref().unwrap_or_default();
-            let base = store.tree(find(&store, base)?)?;
+            let base = store.tree(find(&store, &registries, base)?)?;
             let tree = extension(context, &store, (&base, &tree), path)?;
             squashfs(&store, &tree, path)
         }
@@ -72,11 +73,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 }
 
 /// A container as it is now, or what the name stands for otherwise.
-fn find(store: &Store, name: &str) -> Result<TreeId, Failure> {
+fn find(store: &Store, registries: &Registries, name: &str) -> Result<TreeId, Failure> {
     match Yard::of(store).find(name) {
         Ok(kept) => Ok(changes::tree(store, &kept)?),
         Err(lifecycle::Error::NoSuch(_)) => {
-            let tree = subject::find(store, name)?.tree;
+            let tree = subject::find(store, registries, name)?.tree;
             store.hold(tree)?;
             Ok(tree)
         }

@@ -15,7 +15,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let image = image::need(&context.store()?, &args.image)?;
+    let image = image::need(&context.store()?, &context.registries()?, &args.image)?;
     if args.json {
         context.ui.json(&image.layers)?;
         return Ok(0);

@@ -7,6 +7,7 @@ use super::Context;
 use crate::failure::{FAILED, Failure};
 use crate::image;
 use crate::lifecycle::{Error, Yard};
+use crate::oci::Registries;
 use crate::ui::{Format, container_document};
 
 #[derive(Debug, clap::Args)]
@@ -50,8 +51,11 @@ pub(super) fn document(image: &Image) -> Value {
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let _ = args.json;
-    let store = context.store()?;
-    let found = args.names.iter().map(|name| find(&store, name, args.kind));
+    let (store, registries) = (context.store()?, context.registries()?);
+    let found = args
+        .names
+        .iter()
+        .map(|name| find(&store, &registries, name, args.kind));
     let documents = found.collect::<Result<Vec<_>, _>>()?;
     match args.format.as_deref() {
         None | Some("json") => context.ui.json(&documents)?,
@@ -66,7 +70,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
 }
 
 /// A container first, as in docker.
-fn find(store: &Store, name: &str, kind: Option<Kind>) -> Result<Value, Failure> {
+fn find(
+    store: &Store,
+    registries: &Registries,
+    name: &str,
+    kind: Option<Kind>,
+) -> Result<Value, Failure> {
     if kind != Some(Kind::Image) {
         match Yard::of(store).find(name) {
             Ok(kept) => {
@@ -78,11 +87,11 @@ fn find(store: &Store, name: &str, kind: Option<Kind>) -> Result<Value, Failure>
             Err(error) => return Err(error.into()),
         }
     }
-    if let Some(image) = image::find(store, name)? {
+    if let Some(image) = image::find(store, registries, name)? {
         return Ok(document(&image));
     }
     match kind {
-        Some(_) => image::need(store, name).map(|image| document(&image)),
+        Some(_) => image::need(store, registries, name).map(|image| document(&image)),
         None => Err(Failure::new(FAILED, format!("no such object: {name}"))
             .hint("racker ps -a lists containers, racker images lists images")),
     }

@@ -17,7 +17,7 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let _ = args.json;
     let store = context.store()?;
-    let image = image::need(&store, &args.image)?;
+    let image = image::need(&store, &context.registries()?, &args.image)?;
     let statement = Statement::of(&store, &image, &image::short(&image.name))?;
     context.ui.json(&statement)?;
     Ok(0)

@@ -4,6 +4,7 @@ use super::Context;
 use super::destination::Destination;
 use crate::failure::{Failure, USAGE};
 use crate::oci::{self, Loadable, Platform, Reference, Status};
+use crate::realise::Workshop;
 use crate::ui::Bars;
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         let local = local.map_err(|message| Failure::new(USAGE, message))?;
         return load(context, local, args.platform);
     }
-    let reference = Reference::parse(&args.reference)?;
+    Reference::parse(&args.reference)?;
     // With a tag or digest behind it already, this is no reference.
     let bare = Reference::parse(&format!("{}:x", args.reference)).is_ok();
     if args.all_tags && !bare {
@@ -46,21 +47,15 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     };
     let bars = Bars::new(ui);
     context.workshop(&bars, |shop| {
-        if shop.settings.offline {
-            return Err(super::failed("racker may not use the network")
-                .hint("leave out --offline (or RACKER_OFFLINE)"));
-        }
         let mut options = shop.oci_options();
-        options.platform = args.platform;
+        options.platform.clone_from(&args.platform);
         options.insecure = args.insecure;
-        let references = if args.all_tags {
-            let tags = oci::tags(&reference, &options)?;
-            tags.iter()
-                .map(|tag| reference.with_tag(tag))
-                .collect::<Result<_, _>>()?
-        } else {
-            vec![reference]
-        };
+        let references = references(shop, &args, &options)?;
+        if let Some(first) = references.first()
+            && first.name() != Reference::parse(&args.reference)?.name()
+        {
+            ui.say(format!("{} comes from {}", args.reference, first.name()));
+        }
         for reference in &references {
             let what = reference
                 .tag()
@@ -84,6 +79,29 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         }
         Ok(0)
     })
+}
+
+/// The full names of what is to be pulled; without the network, of what is there.
+fn references(
+    shop: Workshop<'_>,
+    args: &Args,
+    options: &oci::Options<'_>,
+) -> Result<Vec<Reference>, Failure> {
+    if shop.settings.offline {
+        for name in options.registries.candidates(&args.reference)? {
+            if !args.all_tags && shop.store.image(&name.to_string())?.is_some() {
+                return Ok(vec![name]);
+            }
+        }
+        return Err(super::failed("racker may not use the network")
+            .hint("leave out --offline (or RACKER_OFFLINE)"));
+    }
+    if args.all_tags {
+        let (name, tags) = oci::locate_tags(&args.reference, options)?;
+        let all = tags.iter().map(|tag| name.with_tag(tag));
+        return Ok(all.collect::<Result<_, _>>()?);
+    }
+    Ok(vec![oci::locate(&args.reference, options)?])
 }
 
 /// Pulls from a place that is no registry.

@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     };
     let bars = Bars::new(ui);
     context.workshop(&bars, |shop| {
-        let image = image::need(shop.store, &args.image)?;
+        let image = image::need(shop.store, shop.registries, &args.image)?;
         let target = match args.destination {
             Some(Destination::Registry(reference)) => reference,
             Some(other) => {

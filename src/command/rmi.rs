@@ -15,11 +15,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
-    let store = context.store()?;
+    let (store, registries) = (context.store()?, context.registries()?);
     let images = args
         .images
         .iter()
-        .map(|name| image::need(&store, name))
+        .map(|name| image::need(&store, &registries, name))
         .collect::<Result<Vec<_>, _>>()?;
     for image in &images {
         store.remove_image(&image.name)?;

@@ -41,10 +41,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         return Err(usage("one image goes to one destination")
             .hint("several images go into one file with -o FILE"));
     }
-    let store = context.store()?;
+    let (store, registries) = (context.store()?, context.registries()?);
     let images = names
         .iter()
-        .map(|name| image::need(&store, name))
+        .map(|name| image::need(&store, &registries, name))
         .collect::<Result<Vec<_>, _>>()?;
     let Some(destination) = last else {
         if args.compression.is_some() {

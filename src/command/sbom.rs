@@ -31,7 +31,7 @@ enum Format {
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let _ = args.json;
     let store = context.store()?;
-    let image = image::need(&store, &args.image)?;
+    let image = image::need(&store, &context.registries()?, &args.image)?;
     let bill = Bill::of(&store, &image, &image::short(&image.name))?;
     match args.format {
         Format::Spdx => context.ui.json(&Spdx::new(&bill))?,

@@ -15,7 +15,7 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let store = context.store()?;
     let name = image::full_name(&args.target)?;
-    let mut image = image::need(&store, &args.source)?;
+    let mut image = image::need(&store, &context.registries()?, &args.source)?;
     image.name = name;
     store.put_image(&image)?;
     Ok(0)

@@ -40,17 +40,19 @@ pub struct Resolved {
     pub manifest: Digest,
 }
 
-/// Pulls `reference`. Images are named by [`Reference`]'s canonical form.
+/// Pulls `reference`. Images are named by [`Reference`]'s canonical form. Without the network, an
+/// image that the store has under this name is taken for up to date.
 pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Result<Pulled> {
     let name = reference.to_string();
     let present = store
         .image(&name)
         .map_err(|error| Error::store(&name, error))?;
     // What a digest names cannot have changed.
-    let pinned = present.as_ref().filter(|image| {
-        reference.digest().is_some() && image.digest.is_some() && suits(image, options)
+    let kept = present.as_ref().filter(|image| {
+        let pinned = reference.digest().is_some() && image.digest.is_some();
+        (pinned || options.offline) && suits(image, options)
     });
-    if let Some(image) = pinned {
+    if let Some(image) = kept {
         return Ok(Pulled {
             image: image.clone(),
             status: Status::UpToDate,

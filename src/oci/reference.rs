@@ -43,6 +43,15 @@ impl Reference {
         })
     }
 
+    /// Splits a name that names no registry, as in `debian` and `:12`; `None` where one is named,
+    /// or `docker://` says which.
+    pub(super) fn split_short(text: &str) -> Option<(&str, &str)> {
+        if text.starts_with("docker://") || split_domain(text).0.is_some() {
+            return None;
+        }
+        Some(text.split_at(text.find([':', '@']).unwrap_or(text.len())))
+    }
+
     /// Host and port of the registry as in the name: `docker.io`, `localhost:5000`.
     pub fn registry(&self) -> &str {
         &self.registry

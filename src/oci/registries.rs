@@ -6,8 +6,7 @@
 //!
 //! Later files replace a `[[registry]]` of the same prefix as a whole. A value of
 //! `docker.io=127.0.0.1:5000/hub,quay.io=mirror.example` in [`Settings::mirrors`] puts mirrors
-//! before all configured ones. Short-name aliases are not read: a name without a registry is
-//! always Docker Hub's.
+//! before all configured ones. What a name without a registry stands for is in `short_names.rs`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +21,7 @@ use super::endpoint::Endpoint;
 use super::error::{Error, Result};
 use super::keyring::Keyring;
 use super::reference::Reference;
+use super::short_names::ShortNames;
 
 const SYSTEM: &str = "/etc/containers/registries.conf";
 /// Where Docker Hub answers.
@@ -47,14 +47,17 @@ pub struct Settings {
 pub struct Registries {
     entries: BTreeMap<String, Entry>,
     extra: Vec<(String, String)>,
+    short_names: ShortNames,
     certificates: Vec<PathBuf>,
     keyring: Keyring,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "kebab-case")]
 struct File {
     registry: Vec<Entry>,
+    aliases: BTreeMap<String, String>,
+    unqualified_search_registries: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -121,6 +124,9 @@ impl Registries {
             reason,
         };
         let file: File = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        self.short_names
+            .add(file.aliases, file.unqualified_search_registries)
+            .map_err(wrong)?;
         for mut entry in file.registry {
             if entry.prefix.is_empty() {
                 entry.prefix.clone_from(&entry.location);
@@ -142,6 +148,12 @@ impl Registries {
             self.entries.insert(entry.prefix.clone(), entry);
         }
         Ok(())
+    }
+
+    /// The full names that `text` may stand for, the likeliest first; never empty. One with a
+    /// registry stands for itself. An error if it breaks the grammar.
+    pub fn candidates(&self, text: &str) -> Result<Vec<Reference>> {
+        self.short_names.candidates(text)
     }
 
     /// The servers to try for `reference`, in order; never empty.

@@ -5,29 +5,31 @@ use racker_store::{Image, TreeId};
 use super::config::wrong;
 use super::options::{Options, Pull, Systemd};
 use crate::failure::Failure;
-use crate::oci::Reference;
+use crate::oci::{self, Reference};
 use crate::realise::Workshop;
 use crate::{image, systemd};
 
 pub(super) fn obtain(shop: Workshop<'_>, options: &Options, name: &str) -> Result<Image, Failure> {
     match options.pull {
-        Pull::Never => image::need(shop.store, name),
+        Pull::Never => image::need(shop.store, shop.registries, name),
         Pull::Missing if options.platform.is_none() => image::obtain(shop, name),
         Pull::Missing | Pull::Always => {
-            let found = image::find(shop.store, name)?;
+            let found = image::find(shop.store, shop.registries, name)?;
             let local = found
                 .as_ref()
                 .is_some_and(|it| it.name.starts_with("localhost/"));
             if local || crate::recipe::curated(name).is_some() {
                 return image::obtain(shop, name);
             }
-            let reference = Reference::parse(name)?;
+            // A mistake in the name is told first.
+            Reference::parse(name)?;
             if shop.settings.offline {
                 return Err(wrong("racker may not use the network").hint("leave out --offline"));
             }
-            let mut oci = shop.oci_options();
-            oci.platform.clone_from(&options.platform);
-            Ok(crate::oci::pull(shop.store, &reference, &oci)?.image)
+            let mut asked = shop.oci_options();
+            asked.platform.clone_from(&options.platform);
+            let reference = oci::locate(name, &asked)?;
+            Ok(oci::pull(shop.store, &reference, &asked)?.image)
         }
     }
 }

@@ -38,11 +38,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let store = context.store()?;
+    let (store, registries) = (context.store()?, context.registries()?);
     let kept = args
         .keep
         .iter()
-        .map(|name| Ok(image::need(&store, name)?.name))
+        .map(|name| Ok(image::need(&store, &registries, name)?.name))
         .collect::<Result<Vec<_>, Failure>>()?;
     let images = store.images()?.into_iter().map(|image| image.name);
     let policy = Policy {
