@@ -34,13 +34,11 @@ fn candidates(registries: &Registries, name: &str) -> Vec<String> {
         let tag = if name.contains(':') { "" } else { ":latest" };
         all.push(format!("localhost/{name}{tag}"));
     }
-    all.extend(
-        registries
-            .candidates(name)
-            .iter()
-            .flatten()
-            .map(ToString::to_string),
-    );
+    // A curated label goes before what registries have.
+    if recipe::curated(name).is_none() {
+        let full = registries.candidates(name);
+        all.extend(full.iter().flatten().map(ToString::to_string));
+    }
     // A name as it is shown.
     if let Ok(reference) = Reference::parse(name) {
         all.push(reference.to_string());
@@ -137,6 +135,9 @@ mod tests {
             candidates(&some, "web:1"),
             ["localhost/web:1", "a.b/web:1", "docker.io/library/web:1"]
         );
+        some.add("aliases = { debian-12 = 'a.b/debian' }", "test")
+            .unwrap();
+        assert!(!candidates(&some, "debian-12").contains(&"a.b/debian:latest".to_owned()));
     }
 
     #[test]

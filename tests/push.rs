@@ -520,6 +520,93 @@ fn pull_speaks_as_docker_does() {
         .one_message();
 }
 
+/// What is pulled by a short name is kept under its full one; a push guesses nothing.
+#[test]
+fn short_names_are_for_pulls() {
+    let kitchen = Kitchen::new();
+    let mut registry = Registry::start();
+    let host = registry.host.clone();
+    let source = layout(&kitchen.path("layout"), &[support::mini()]);
+    registry.push(&source, "team/app:1", &[]);
+    registry.push(&source, "listed:1", &[]);
+    let conf = kitchen.path("registries.conf");
+    let text = format!(
+        "unqualified-search-registries = ['{host}']
+        [aliases]
+        app = '{host}/team/app'
+        [[registry]]
+        prefix = 'docker.io'
+        location = '{host}/hub'"
+    );
+    fs::write(&conf, text).unwrap();
+    let racker = kitchen
+        .racker
+        .clone()
+        .env("CONTAINERS_REGISTRIES_CONF", conf);
+    let full = format!("{host}/team/app:1");
+    racker
+        .run(&["--offline", "pull", "app:1"])
+        .code(1)
+        .says("racker may not use the network")
+        .one_message();
+    let pulled = racker.run(&["pull", "app:1"]).success();
+    assert_eq!(line(&pulled), full);
+    pulled.says(&format!("app:1 comes from {host}/team/app"));
+    assert_eq!(tree(&racker, "app:1"), tree(&racker, &full));
+    let run = ["run", "--rm", "--systemd=false", "listed:1", "echo", "here"];
+    let output = racker.run(&run).success();
+    assert_eq!(output.text(), "here\n");
+    output.says(&format!("pulling {host}/listed:1 from {host}"));
+    let always = [
+        "run",
+        "--rm",
+        "--pull=always",
+        "--systemd=false",
+        "app:1",
+        "true",
+    ];
+    racker.run(&always).success();
+
+    // A push goes where the name says, which is Docker Hub without a registry.
+    racker
+        .run(&["push", "app:1"])
+        .success()
+        .says(&format!("[{host}/team/app]"));
+    let pushed = racker.run(&["push", "app:1", "app:2"]).success();
+    pushed.says("[docker.io/library/app]");
+    let there = digest(&format!("{host}/hub/library/app:2"));
+    assert_eq!(there, digest(&full));
+    racker
+        .run(&["pull", "app:2"])
+        .code(1)
+        .says("team/app:2 not found");
+    let hub = racker.run(&["pull", "docker://app:2"]).success();
+    assert_eq!(line(&hub), "docker.io/library/app:2");
+
+    // What is there is there, without anybody being asked.
+    registry.stop();
+    let kept = racker.run(&["--offline", "pull", "app:1"]).success();
+    assert_eq!(line(&kept), full);
+    kept.says("Image is up to date");
+    racker
+        .run(&["--offline", "pull", "app:3"])
+        .code(1)
+        .one_message();
+    racker
+        .run(&["--offline", "pull", "--platform=linux/s390x", "app:1"])
+        .code(1)
+        .says("network is switched off");
+    racker
+        .run(&["--offline", "pull", "--all-tags", "app"])
+        .code(1)
+        .says("network");
+    racker.run(&["tag", "app:1", "mine"]).success();
+    let removed = racker.run(&["rmi", "app:1"]).success();
+    assert_eq!(line(&removed), format!("Untagged: {full}"));
+    racker.run(&["inspect", "app:1"]).code(1);
+    racker.verify();
+}
+
 #[test]
 fn mistakes_are_named() {
     let kitchen = kitchen();
