@@ -565,7 +565,8 @@ fn short_names_are_for_pulls() {
         "app:1",
         "true",
     ];
-    racker.run(&always).success();
+    let output = racker.run(&always).success();
+    output.says(&format!("pulling {full} from {host}"));
 
     // A push goes where the name says, which is Docker Hub without a registry.
     racker

@@ -102,8 +102,8 @@ mod tests {
         pairs.iter().map(owned).collect()
     }
 
-    fn list(places: &[&str]) -> Option<Vec<String>> {
-        Some(places.iter().map(|place| (*place).to_owned()).collect())
+    fn list(places: &[&str]) -> Vec<String> {
+        places.iter().map(|place| (*place).to_owned()).collect()
     }
 
     fn shown(names: &ShortNames, text: &str) -> Vec<String> {
@@ -130,7 +130,7 @@ mod tests {
         names
             .add(
                 aliases(&[]),
-                list(&["one.example", "docker.io", "two.example/team"]),
+                Some(list(&["one.example", "docker.io", "two.example/team"])),
             )
             .unwrap();
         assert_eq!(shown(&names, "fedora"), ["r.example:5000/os/fedora:latest"]);
@@ -149,7 +149,7 @@ mod tests {
     fn a_full_name_stands_for_itself() {
         let mut names = ShortNames::default();
         let pairs = aliases(&[("fedora", "r.example/fedora")]);
-        names.add(pairs, list(&["one.example"])).unwrap();
+        names.add(pairs, Some(list(&["one.example"]))).unwrap();
         for (text, full) in [
             ("docker.io/fedora", "docker.io/library/fedora:latest"),
             ("docker://fedora", "docker.io/library/fedora:latest"),
@@ -166,12 +166,12 @@ mod tests {
     fn later_files_replace_and_erase() {
         let mut names = ShortNames::default();
         let pairs = aliases(&[("a", "r.example/a"), ("b", "r.example/b")]);
-        names.add(pairs, list(&["one.example"])).unwrap();
+        names.add(pairs, Some(list(&["one.example"]))).unwrap();
         let pairs = aliases(&[("a", ""), ("b", "s.example/b"), ("c", "")]);
         names.add(pairs, None).unwrap();
         assert_eq!(shown(&names, "a"), ["one.example/a:latest"]);
         assert_eq!(shown(&names, "b"), ["s.example/b:latest"]);
-        names.add(aliases(&[]), list(&[])).unwrap();
+        names.add(aliases(&[]), Some(list(&[]))).unwrap();
         assert_eq!(shown(&names, "a"), ["docker.io/library/a:latest"]);
     }
 
@@ -194,7 +194,7 @@ mod tests {
             );
         }
         for place in ["", "name", "https://r.example", "r.example/x:1"] {
-            let added = ShortNames::default().add(aliases(&[]), list(&[place]));
+            let added = ShortNames::default().add(aliases(&[]), Some(list(&[place])));
             assert!(
                 added.unwrap_err().contains(&format!("`{place}`")),
                 "{place}"

@@ -6,7 +6,7 @@ use super::config::wrong;
 use super::options::{Options, Pull, Systemd};
 use crate::failure::Failure;
 use crate::oci::{self, Reference};
-use crate::realise::Workshop;
+use crate::realise::{Event, Workshop};
 use crate::{image, systemd};
 
 pub(super) fn obtain(shop: Workshop<'_>, options: &Options, name: &str) -> Result<Image, Failure> {
@@ -29,6 +29,8 @@ pub(super) fn obtain(shop: Workshop<'_>, options: &Options, name: &str) -> Resul
             let mut asked = shop.oci_options();
             asked.platform.clone_from(&options.platform);
             let reference = oci::locate(name, &asked)?;
+            let message = format!("pulling {reference} from {}", reference.registry());
+            shop.reporter.event(Event::Message(&message));
             Ok(oci::pull(shop.store, &reference, &asked)?.image)
         }
     }
