@@ -12,6 +12,7 @@
 //! package, rules, canonical  words and forms that several of them share
 //! image, subject             what a name on the command line stands for
 //! purl, shown                names of packages, paths as text
+//! amount                     sizes and ages as people write them
 //! files                      documents replaced at once, ends of logs
 //! command, ui                the terminal, and nobody else
 //! ```
@@ -19,6 +20,7 @@
 //! `docs/architecture.md` follows one bake and one run through these files.
 
 pub mod addition;
+mod amount;
 pub mod cache;
 mod canonical;
 pub mod check;

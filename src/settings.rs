@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::amount;
 use crate::cache;
 use crate::container::Method;
 use crate::failure::{Failure, USAGE};
@@ -26,6 +27,7 @@ struct File {
     cache_push: Option<String>,
     trusted_keys: Option<Vec<String>>,
     signing_key: Option<PathBuf>,
+    gc_min_free: Option<String>,
 }
 
 /// Options of the command line that are settings.
@@ -65,6 +67,8 @@ pub struct Settings {
     pub cache: cache::Settings,
     /// The file of the secret key that results are signed with.
     pub signing_key: Option<PathBuf>,
+    /// Bytes: with less free on the store's file system, a bake or pull collects at its end.
+    pub gc_min_free: Option<u64>,
     /// The user's directory for racker's own files.
     pub own: Option<PathBuf>,
 }
@@ -106,6 +110,7 @@ impl Settings {
             registries_conf: variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
             cache,
             signing_key: file.signing_key,
+            gc_min_free: file.gc_min_free.as_deref().map(parse_free).transpose()?,
             own,
             offline: options.offline || file.offline.unwrap_or(false),
             jobs: file.jobs.unwrap_or_else(|| {
@@ -128,6 +133,7 @@ impl File {
             cache_push: self.cache_push.or(below.cache_push),
             trusted_keys: self.trusted_keys.or(below.trusted_keys),
             signing_key: self.signing_key.or(below.signing_key),
+            gc_min_free: self.gc_min_free.or(below.gc_min_free),
         }
     }
 }
@@ -218,6 +224,7 @@ fn environment() -> Result<File, Failure> {
         cache_push: variable("RACKER_CACHE_PUSH"),
         trusted_keys: list("RACKER_TRUSTED_KEYS"),
         signing_key: variable("RACKER_SIGNING_KEY").map(PathBuf::from),
+        gc_min_free: variable("RACKER_GC_MIN_FREE"),
     })
 }
 
@@ -281,6 +288,11 @@ fn parse_mirrors(text: &str) -> Result<Vec<(String, String)>, Failure> {
                 .hint("package-mirrors is PREFIX=LOCATION,..., both beginnings of URLs")),
         })
         .collect()
+}
+
+fn parse_free(text: &str) -> Result<u64, Failure> {
+    let wrong = |error| Failure::new(USAGE, format!("gc-min-free: {error}"));
+    amount::bytes(text).map_err(wrong)
 }
 
 fn parse_method(text: &str) -> Result<Method, Failure> {

@@ -8,6 +8,7 @@ use racker_store::Store;
 use rustix::fs::{FlockOperation, flock};
 
 use super::bake_report::report;
+use super::store::collect_when_low;
 use super::{Context, failed, key};
 use crate::failure::{Failure, USAGE, from_recipe};
 use crate::oci::Reference;
@@ -197,6 +198,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
                     .collect()
             })
         };
-        report(context, results, args.check, args.json)
+        let result = report(context, results, args.check, args.json);
+        collect_when_low(context, shop.store);
+        result
     })
 }

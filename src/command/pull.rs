@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::destination::Destination;
+use super::store::collect_when_low;
 use crate::failure::{Failure, USAGE};
 use crate::oci::{self, Loadable, Platform, Reference, Status};
 use crate::realise::Workshop;
@@ -77,6 +78,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
                 ui.data(reference.to_string())?;
             }
         }
+        collect_when_low(context, shop.store);
         Ok(0)
     })
 }

@@ -3,9 +3,13 @@
 mod bases;
 mod cached;
 mod checked;
+mod collected;
 mod explain;
 mod failures;
 mod steps;
+#[path = "../support/registry.rs"]
+#[allow(dead_code, reason = "another test uses the rest of it")]
+mod registry;
 #[path = "../support/mod.rs"]
 mod support;
 

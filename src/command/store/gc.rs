@@ -5,7 +5,7 @@ use std::time::Duration;
 use racker_store::{Collected, Policy};
 use serde_json::json;
 
-use super::amount;
+use crate::amount;
 use crate::command::Context;
 use crate::failure::Failure;
 use crate::image;

@@ -1,10 +1,12 @@
 //! `racker store`: what is done to the store as a whole, one verb per file.
 
-mod amount;
+mod automatic;
 mod gc;
 mod reindex;
 mod stats;
 mod verify;
+
+pub(super) use automatic::collect_when_low;
 
 use super::Context;
 use crate::failure::Failure;

@@ -11,12 +11,19 @@ pub(super) fn limit(store: &Store, policy: &Policy) -> Result<Option<u64>> {
     let by_free = match policy.min_free {
         None => None,
         Some(wanted) => {
-            let stat = rustix::fs::statvfs(store.root()).at("measure", store.root())?;
-            let free = stat.f_bavail * stat.f_frsize;
+            let free = store.free()?;
             (free < wanted).then(|| occupied(store).saturating_sub(wanted - free))
         }
     };
     Ok([policy.max_size, by_free].into_iter().flatten().min())
+}
+
+impl Store {
+    /// Bytes that are free on the store's file system, but for what it keeps for root.
+    pub fn free(&self) -> Result<u64> {
+        let stat = rustix::fs::statvfs(self.root()).at("measure", self.root())?;
+        Ok(stat.f_bavail * stat.f_frsize)
+    }
 }
 
 /// Bytes on the disk of all that a collection may take away.

@@ -1,10 +1,10 @@
-//! Sizes and ages on the command line.
+//! Sizes and ages as people write them.
 
 use std::time::Duration;
 
 /// Reads a number of bytes: `500M`, `20G`, `1.5T` in powers of 1000; `GiB` and so on in powers of
 /// 1024.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size; write 500M, 20G or 20GiB");
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -24,7 +24,7 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// Reads an age: a number with `s`, `m`, `h`, `d` or `w`; `0` is no time at all.
-pub(super) fn age(text: &str) -> Result<Duration, String> {
+pub(crate) fn age(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no age; write 12h, 30d or 2w");
     if text == "0" {
         return Ok(Duration::ZERO);
