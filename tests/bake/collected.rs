@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::registry::{self, Registry};
-use super::support::{Kitchen, Output, Racker, tool, verify};
+use super::support::{Kitchen, Output, Racker, mini, tool, verify};
 use super::tree;
 
 /// More than any file system has: it is always collected.
@@ -150,7 +150,10 @@ fn a_bake_that_failed_makes_room_too() {
     bake(&kitchen.racker, "second").success();
     kitchen.recipe("wrong.toml", "[[step]]\nrun = \"false\"\n");
     let racker = kitchen.racker.clone().env("RACKER_GC_MIN_FREE", ALWAYS);
-    racker.run(&["bake", "wrong.toml"]).code(100).says("Reclaimed ");
+    racker
+        .run(&["bake", "wrong.toml"])
+        .code(100)
+        .says("Reclaimed ");
     kitchen.racker.verify();
 }
 
@@ -160,9 +163,7 @@ fn a_pull_collects_too() {
     let racker = &kitchen.racker;
     let registry = Registry::start();
     let name = format!("{}/box", registry.host);
-    fs::create_dir_all(kitchen.path("root")).unwrap();
-    fs::write(kitchen.path("root/file"), "content\n").unwrap();
-    let layout = registry::layout(&kitchen.path("layout"), &[&kitchen.path("root")]);
+    let layout = registry::layout(&kitchen.path("layout"), &[mini()]);
     registry.push(&layout, &name, &[]);
     bake(racker, "first").success();
     racker.run(&["rmi", "large"]).success();

@@ -6,10 +6,10 @@ mod checked;
 mod collected;
 mod explain;
 mod failures;
-mod steps;
 #[path = "../support/registry.rs"]
 #[allow(dead_code, reason = "another test uses the rest of it")]
 mod registry;
+mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 
