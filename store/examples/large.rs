@@ -46,7 +46,7 @@ fn tell(line: &str) -> Result<()> {
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
-/// The bytes of an object: as many as files in `/usr` often have, half of them below 2 KB.
+/// The bytes of an object: many small ones, since what a file costs besides its bytes is the question.
 fn body(number: u64) -> Vec<u8> {
     let mut random = blake3::Hasher::new()
         .update(&number.to_le_bytes())
@@ -54,8 +54,8 @@ fn body(number: u64) -> Vec<u8> {
     let mut start = [0; 8];
     random.fill(&mut start);
     let start = u64::from_le_bytes(start);
-    // 64 bytes to 64 KB, each power of two as often as the others.
-    let power = 6 + start % 10;
+    // 64 bytes to 8 KB, each power of two as often as the others.
+    let power = 6 + start % 7;
     let size = (1 << power) + (start >> 32) % (1 << power);
     let mut bytes = vec![0; size as usize];
     random.fill(&mut bytes);
