@@ -164,7 +164,7 @@ fn a_pull_collects_too() {
     let registry = Registry::start();
     let name = format!("{}/box", registry.host);
     let layout = registry::layout(&kitchen.path("layout"), &[mini()]);
-    registry.push(&layout, &name, &[]);
+    registry.push(&layout, "box", &[]);
     bake(racker, "first").success();
     racker.run(&["rmi", "large"]).success();
     racker.run(&["pull", &name]).success();
