@@ -183,11 +183,18 @@ impl Sweep<'_> {
         shards.par_iter().try_for_each(|shard| {
             let prefix = name(shard);
             let mut gone = Sum::default();
-            for path in list(shard)? {
-                let id = format!("{prefix}{}", name(&path)).parse::<ObjectId>();
+            let mut hex = String::with_capacity(64);
+            // In any order: sorting a million paths takes seconds.
+            for entry in std::fs::read_dir(shard).at("list", shard)? {
+                let entry = entry.at("list", shard)?;
+                hex.clear();
+                hex.push_str(&prefix);
+                hex.push_str(&entry.file_name().to_string_lossy());
+                let id = hex.parse::<ObjectId>();
                 if id.is_ok_and(|id| self.plan.marks.objects.contains(&id)) {
                     continue;
                 }
+                let path = entry.path();
                 let fate = if self.dry_run {
                     would_go(&path, self.collector.cutoff)
                 } else {
