@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use clap::ValueEnum;
 use racker_store::{Store, Tree, TreeId};
 
-use super::output::into_file;
+use super::output::{into_file, into_place};
 use super::{Context, failed};
 use crate::failure::{Failure, USAGE};
 use crate::lifecycle::{self, Yard, changes};
@@ -51,24 +51,28 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         return Err(Failure::new(USAGE, "--base is for --format=sysext"));
     }
     let output = args.output.as_deref();
-    if output.is_none() && !matches!(args.format, Format::Tar | Format::Erofs) {
-        return Err(Failure::new(USAGE, "this needs a place").hint("write -o PATH"));
+    let place = || {
+        let failure = Failure::new(USAGE, "this needs a place").hint("write -o PATH");
+        output.ok_or(failure)
+    };
+    // A mistake on the command line is told before the work.
+    if !matches!(args.format, Format::Tar | Format::Erofs) {
+        place()?;
     }
     let (store, registries) = (context.store()?, context.registries()?);
     let tree = store.tree(find(&store, &registries, &args.name)?)?;
-    match (args.format, output) {
-        (Format::Tar, out) => to(out, |mut out| Ok(store.write_tree_tar(&tree, &mut out)?)),
-        (Format::Erofs, out) => to(out, |mut out| Ok(store.write_erofs(&tree, &mut out)?)),
-        (Format::Dir, Some(path)) => directory(&store, &tree, path),
-        (Format::Squashfs, Some(path)) => squashfs(&store, &tree, path),
-        (Format::Sysext, Some(path)) => {
+    match args.format {
+        Format::Tar => to(output, |mut out| Ok(store.write_tree_tar(&tree, &mut out)?))?,
+        Format::Erofs => to(output, |mut out| Ok(store.write_erofs(&tree, &mut out)?))?,
+        Format::Dir => directory(&store, &tree, place()?)?,
+        Format::Squashfs => squashfs(&store, &tree, place()?)?,
+        Format::Sysext => {
             let base = args.base.as_deref().unwrap_or_default();
             let base = store.tree(find(&store, &registries, base)?)?;
-            let tree = extension(context, &store, (&base, &tree), path)?;
-            squashfs(&store, &tree, path)
+            let tree = extension(context, &store, (&base, &tree), place()?)?;
+            squashfs(&store, &tree, place()?)?;
         }
-        (_, None) => Err(failed("this needs a place")),
-    }?;
+    }
     Ok(0)
 }
 
@@ -104,17 +108,13 @@ fn to(
     }
 }
 
-/// Writes a directory that appears when it is complete.
+/// Writes a directory.
 fn directory(store: &Store, tree: &Tree, path: &Path) -> Result<(), Failure> {
     if fs::symlink_metadata(path).is_ok() {
         let failure = failed(format!("{} is there already", path.display()));
         return Err(failure.hint("name a directory that is not"));
     }
-    let here = |error| failed(format!("write {}: {error}", path.display()));
-    let unfinished = beside(path, "unfinished")?;
-    let inside = unfinished.path().join("root");
-    store.write_tree(tree, &inside)?;
-    fs::rename(&inside, path).map_err(here)
+    into_place(path, |made| Ok(store.write_tree(tree, made)?))
 }
 
 /// Writes a squashfs image by `mksquashfs`, which gives the same bytes on any number of processors.
@@ -122,33 +122,24 @@ fn squashfs(store: &Store, tree: &Tree, path: &Path) -> Result<(), Failure> {
     let stage = store.stage()?;
     let root = stage.path().join("root");
     store.write_tree(tree, &root)?;
-    let unfinished = beside(path, "unfinished")?;
-    let image = unfinished.path().join("image");
-    let mut command = Command::new("mksquashfs");
-    command.arg(&root).arg(&image);
-    command.args(["-noappend", "-quiet", "-no-progress", "-mkfs-time", "0"]);
-    command.args(["-comp", "zstd", "-Xcompression-level", "9", "-xattrs"]);
-    // It would be a second word about the time.
-    command.env_remove("SOURCE_DATE_EPOCH");
-    command.stdin(Stdio::null());
-    let output = command.output().map_err(|error| {
-        let failure = failed(format!("run mksquashfs: {error}"));
-        failure.hint("on Debian it is in squashfs-tools; --format=erofs needs no tool")
-    })?;
-    if !output.status.success() {
+    into_place(path, |made| {
+        let mut command = Command::new("mksquashfs");
+        command.arg(&root).arg(made);
+        command.args(["-noappend", "-quiet", "-no-progress", "-mkfs-time", "0"]);
+        command.args(["-comp", "zstd", "-Xcompression-level", "9", "-xattrs"]);
+        // It would be a second word about the time.
+        command.env_remove("SOURCE_DATE_EPOCH");
+        command.stdin(Stdio::null());
+        let output = command.output().map_err(|error| {
+            let failure = failed(format!("run mksquashfs: {error}"));
+            failure.hint("on Debian it is in squashfs-tools; --format=erofs needs no tool")
+        })?;
+        if output.status.success() {
+            return Ok(());
+        }
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        return Err(failed(format!("mksquashfs: {said}")));
-    }
-    fs::rename(&image, path).map_err(|error| failed(format!("write {}: {error}", path.display())))
-}
-
-/// A place next to a path, for what is not complete.
-fn beside(path: &Path, what: &str) -> Result<tempfile::TempDir, Failure> {
-    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
-    tempfile::Builder::new()
-        .prefix(&format!(".{what}-"))
-        .tempdir_in(parent.unwrap_or(Path::new(".")))
-        .map_err(|error| failed(format!("write {}: {error}", path.display())))
+        Err(failed(format!("mksquashfs: {said}")))
+    })
 }
 
 /// What one tree adds to another, named as the file is, which `systemd-sysext` insists on.

@@ -1,4 +1,4 @@
-//! A file that a command writes.
+//! Files and directories that a command writes, which appear when they are complete.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -18,11 +18,9 @@ pub(super) fn into_file<T>(
         let file = File::options().write(true).open(path).map_err(failed)?;
         return write(&mut BufWriter::with_capacity(1 << 20, file));
     }
-    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
-    let file = tempfile::Builder::new()
-        .prefix(".unfinished-")
+    let file = unfinished()
         .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(parent.unwrap_or(Path::new(".")))
+        .tempfile_in(parent(path))
         .map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let result = write(&mut out)?;
@@ -31,4 +29,27 @@ pub(super) fn into_file<T>(
         .map_err(|error| failed(error.into_error()))?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(result)
+}
+
+/// Has `write` make something new at the path that it is given, and moves it to `path`.
+pub(super) fn into_place(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::from(Error::io(path.display(), error));
+    let beside = unfinished().tempdir_in(parent(path)).map_err(failed)?;
+    let made = beside.path().join("made");
+    write(&made)?;
+    fs::rename(&made, path).map_err(failed)
+}
+
+fn unfinished() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".unfinished-");
+    builder
+}
+
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }

@@ -21,7 +21,7 @@ use super::outgoing::Hashing;
 use super::progress::{Progress, Silent};
 use super::registry::{Ask, Repository};
 use super::request::{Method, Payload};
-use super::upload::{is_there, upload};
+use super::upload::{is_there, unnamed, upload};
 use crate::canonical::canonical;
 
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
@@ -102,7 +102,7 @@ impl Artifact {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
             "artifactType": self.kind,
-            "config": descriptor(EMPTY_TYPE, blob_of(EMPTY)),
+            "config": descriptor(EMPTY_TYPE, Blob::of(EMPTY)),
             "layers": parts.collect::<Vec<_>>(),
         });
         canonical(&manifest).into_bytes()
@@ -135,7 +135,7 @@ impl Artifact {
 fn put_empty(repository: &Repository<'_>) -> Result<()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    if is_there(repository, &blob_of(EMPTY), None)? {
+    if is_there(repository, &Blob::of(EMPTY), None)? {
         return Ok(());
     }
     let put = deposit(repository, None, &Silent, "{}", |out| {
@@ -155,11 +155,7 @@ pub(crate) fn deposit(
     write: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<(Blob, bool)> {
     let failed = |error| Error::io(item, error);
-    let file = match stage {
-        Some(stage) => tempfile::tempfile_in(stage),
-        None => tempfile::tempfile(),
-    };
-    let buffer = BufWriter::with_capacity(256 << 10, file.map_err(failed)?);
+    let buffer = BufWriter::with_capacity(256 << 10, unnamed(stage).map_err(failed)?);
     let mut out = Hashing::new(buffer);
     write(&mut out)?;
     let (digest, size, buffer) = out.finish();
@@ -214,13 +210,6 @@ pub(crate) fn put_manifest(
     }
 }
 
-fn blob_of(bytes: &[u8]) -> Blob {
-    Blob {
-        digest: sha256(bytes),
-        size: bytes.len() as u64,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,7 +218,7 @@ mod tests {
     fn a_manifest_comes_back() {
         let part = |media_type: &str, annotations: &[(&str, &str)]| Part {
             media_type: media_type.to_owned(),
-            blob: blob_of(media_type.as_bytes()),
+            blob: Blob::of(media_type.as_bytes()),
             annotations: annotations
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))

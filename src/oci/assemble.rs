@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use racker_store::{Digest, Image, ImageLayer, Store, Tree, TreeId};
@@ -63,14 +62,8 @@ pub(crate) fn from_layers(
 ) -> Result<Image> {
     let failed = |error| Error::store(&origin.name, error);
     let imported = layers::import(store, wanted, source, options.progress)?;
-    // Most of what there is to sync are file bodies, and they are complete.
-    let stacked = thread::scope(|scope| {
-        let bodies = scope.spawn(|| store.sync());
-        let stacked = stack(store, &origin.name, config, wanted, &imported);
-        let synced = bodies.join().expect("a syncing thread does not panic");
-        synced.map_err(failed).and(stacked)
-    });
-    let (tree, layers) = stacked?;
+    let stacked = store.sync_beside(|| stack(store, &origin.name, config, wanted, &imported));
+    let (tree, layers) = stacked.map_err(failed)??;
     let keep = |bytes: &Option<Vec<u8>>| {
         let bytes = bytes.as_ref();
         bytes

@@ -126,6 +126,14 @@ pub(crate) fn verify(bytes: &[u8], blob: &Blob, what: &str) -> Result<()> {
 }
 
 impl Blob {
+    /// What these bytes are.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self {
+            digest: sha256(bytes),
+            size: bytes.len() as u64,
+        }
+    }
+
     pub(crate) fn new(descriptor: &Descriptor) -> Result<Self> {
         let text = descriptor.digest().to_string();
         let digest = text

@@ -44,13 +44,6 @@ fn body() -> Vec<u8> {
     (0..300_000_u32).map(|n| (n % 253) as u8).collect()
 }
 
-fn blob(body: &[u8]) -> Blob {
-    Blob {
-        digest: sha256(body),
-        size: body.len() as u64,
-    }
-}
-
 fn read(mut transfer: Transfer<'_>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     Read::read_to_end(&mut transfer, &mut out).map_err(|error| super::stream::error("x", error))?;
@@ -85,7 +78,7 @@ fn honest(start: usize, total: usize) -> String {
 fn resumes_where_it_broke_and_takes_each_byte_once() {
     let server = breaking(70_000, honest);
     let client = client();
-    let blob = blob(&body());
+    let blob = Blob::of(&body());
     let repository = repository(&client, &server.host);
     assert!(read(repository.blob(&blob)).unwrap() == body());
     let starts: Vec<usize> = server.asked().iter().map(Asked::range).collect();
@@ -96,7 +89,7 @@ fn resumes_where_it_broke_and_takes_each_byte_once() {
 fn a_server_without_ranges_is_read_again() {
     let client = client();
     let server = Server::start(|_, count| answer("200 OK", &body(), (count + 1) * 100_000));
-    let blob = blob(&body());
+    let blob = Blob::of(&body());
     assert!(read(repository(&client, &server.host).blob(&blob)).unwrap() == body());
     assert_eq!(server.asked().len(), 3);
 }
@@ -113,7 +106,7 @@ fn a_wrong_range_is_not_believed() {
         ),
         _ => ok(&body()),
     });
-    let blob = blob(&body());
+    let blob = Blob::of(&body());
     assert!(read(repository(&client, &server.host).blob(&blob)).unwrap() == body());
     assert_eq!(server.asked().len(), 3);
 }
@@ -122,7 +115,7 @@ fn a_wrong_range_is_not_believed() {
 fn gives_up_without_progress() {
     let client = client();
     let server = breaking(0, honest);
-    let error = read(repository(&client, &server.host).blob(&blob(&body()))).unwrap_err();
+    let error = read(repository(&client, &server.host).blob(&Blob::of(&body()))).unwrap_err();
     assert!(
         matches!(error, Error::Transfer { received: 0, .. }),
         "{error}"
@@ -138,7 +131,7 @@ fn wrong_sizes_are_found_at_once() {
     for size in [299_999, 300_001] {
         let blob = Blob {
             size,
-            ..blob(&body())
+            ..Blob::of(&body())
         };
         let error = read(repository.blob(&blob)).unwrap_err();
         assert!(matches!(error, Error::SizeMismatch { .. }), "{error}");
@@ -151,7 +144,7 @@ fn wrong_sizes_are_found_at_once() {
         .concat()
     });
     let endless = self::repository(&client, &endless.host);
-    let error = read(endless.blob(&blob(&body()))).unwrap_err();
+    let error = read(endless.blob(&Blob::of(&body()))).unwrap_err();
     assert!(matches!(error, Error::SizeMismatch { .. }), "{error}");
 }
 
@@ -195,7 +188,7 @@ fn a_token_is_fetched_once_and_again_when_it_is_refused() {
     });
     let client = client();
     let repository = repository(&client, &server.host);
-    let blob = blob(&body());
+    let blob = Blob::of(&body());
     for _ in 0..3 {
         assert!(read(repository.blob(&blob)).unwrap() == body());
     }
@@ -255,7 +248,7 @@ fn basic_credentials_stay_with_their_host() {
     let client = client();
     let credentials = Credentials::new("me", "pw");
     let repository = repository_for(&client, &server.host, Some(credentials));
-    assert!(read(repository.blob(&blob(&body()))).unwrap() == body());
+    assert!(read(repository.blob(&Blob::of(&body()))).unwrap() == body());
     assert_eq!(other.asked().len(), 1);
     assert!(other.asked()[0].header("authorization").is_none());
 }

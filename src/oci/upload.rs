@@ -9,6 +9,8 @@
 //! registry that does not take pieces is sent the whole in one request.
 
 use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::thread;
 
 use reqwest::Url;
@@ -58,6 +60,15 @@ pub(crate) fn is_there(
         let _ = repository.ask(&Ask::new(Method::DELETE, address.as_str(), &what));
     }
     Ok(answer.status() == 201)
+}
+
+/// A file without a name for a blob whose digest is not known yet: in `stage`, or in the system's
+/// directory for temporary files.
+pub(crate) fn unnamed(stage: Option<&Path>) -> io::Result<File> {
+    match stage {
+        Some(stage) => tempfile::tempfile_in(stage),
+        None => tempfile::tempfile(),
+    }
 }
 
 /// Uploads a blob that is in a file, the rest of it where some went [ahead](super::ahead).

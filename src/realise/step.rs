@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::thread;
 use std::time::Instant;
 
 use racker_store::{LogWriter, Realisation, Tree, TreeId};
@@ -271,15 +270,8 @@ impl Step<'_> {
         milliseconds: u64,
     ) -> Result<Realisation, Error> {
         let store = self.shop.store;
-        // Most of what there is to sync are file bodies, and they are complete.
-        let (synced, realisation) = thread::scope(|scope| {
-            let bodies = scope.spawn(|| store.sync());
-            let realisation = self.keep(parent, document, made, milliseconds);
-            let synced = bodies.join().expect("a syncing thread does not panic");
-            (synced, realisation)
-        });
-        synced?;
-        let realisation = realisation?;
+        let keep = || self.keep(parent, document, made, milliseconds);
+        let realisation = store.sync_beside(keep)??;
         store.sync()?;
         store.record(&realisation)?;
         Ok(realisation)

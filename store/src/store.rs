@@ -157,6 +157,18 @@ impl Store {
         }
     }
 
+    /// Makes durable what was put in so far, while `work` puts in the rest. Most of what there is to sync
+    /// are file bodies, and they come first.
+    pub fn sync_beside<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        let (synced, done) = std::thread::scope(|scope| {
+            let bodies = scope.spawn(|| self.sync());
+            let done = work();
+            let synced = bodies.join().expect("a syncing thread does not panic");
+            (synced, done)
+        });
+        synced.map(|()| done)
+    }
+
     pub(crate) fn writable(&self) -> Result<()> {
         match self.access {
             Access::ReadWrite => Ok(()),

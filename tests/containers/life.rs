@@ -1,7 +1,7 @@
 //! From start to end: exit codes, stopping, pausing, starting again, and ends that nobody wanted.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Signal, kill_process};
 
@@ -198,18 +198,20 @@ fn a_killed_supervisor_leaves_nothing_and_the_truth() {
     }
 }
 
-#[test]
-fn none_outlives_the_machine() {
-    let racker = shared();
+/// A container that was never started: its id, and the file that says what it is.
+fn created(racker: &Racker) -> (String, PathBuf) {
     let id = racker
         .run(&["create", "--systemd=false", "quickstart", "true"])
         .success()
         .into_text();
-    let file = racker
-        .store()
-        .join("containers")
-        .join(&id[..12])
-        .join("config.json");
+    let place = racker.store().join("containers").join(&id[..12]);
+    (id, place.join("config.json"))
+}
+
+#[test]
+fn none_outlives_the_machine() {
+    let racker = shared();
+    let (id, file) = created(racker);
     let text = fs::read_to_string(&file).unwrap();
     let mut config: serde_json::Value = serde_json::from_str(&text).unwrap();
     // As if the machine had been started since.
@@ -221,15 +223,7 @@ fn none_outlives_the_machine() {
         .says("from before the machine was started");
     racker.run(&["rm", id.trim()]).success();
     // A damaged one is told by itself, and does not hide the others.
-    let id = racker
-        .run(&["create", "--systemd=false", "quickstart", "true"])
-        .success()
-        .into_text();
-    let file = racker
-        .store()
-        .join("containers")
-        .join(&id[..12])
-        .join("config.json");
+    let (id, file) = created(racker);
     fs::write(&file, "{").unwrap();
     racker.run(&["ps", "-a"]).success();
     racker.run(&["start", id.trim()]).code(1).says("is damaged");

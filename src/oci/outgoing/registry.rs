@@ -16,7 +16,7 @@ use crate::oci::artifact::put_manifest;
 use crate::oci::error::{Error, Result};
 use crate::oci::manifest::Blob;
 use crate::oci::registry::Repository;
-use crate::oci::upload::{is_there, upload};
+use crate::oci::upload::{is_there, unnamed, upload};
 use crate::oci::{Options, Progress, Reference};
 
 /// Pushes an image to where `target` says. Returns the digest of its manifest.
@@ -100,11 +100,8 @@ impl Sink for Remote<'_> {
 
     fn put(&self, item: &str, write: WriteBlob<'_>) -> Result<()> {
         let failed = |error| Error::io(item, error);
-        let file = match &self.stage {
-            Some(stage) => tempfile::tempfile_in(stage.path()),
-            None => tempfile::tempfile(),
-        };
-        let file = file.map_err(failed)?;
+        let stage = self.stage.as_ref().map(StageDir::path);
+        let file = unnamed(stage).map_err(failed)?;
         let (tell, lengths) = channel();
         let growing = Growing {
             file: &file,

@@ -10,7 +10,7 @@ use super::pack;
 use super::sink::Sink;
 use crate::oci::Progress;
 use crate::oci::error::Result;
-use crate::oci::manifest::{Blob, OCI_MANIFEST, sha256};
+use crate::oci::manifest::{Blob, OCI_MANIFEST};
 use crate::oci::parallel::each;
 
 /// Layers under way at once.
@@ -26,10 +26,7 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn new(manifest: Vec<u8>, media_type: &str, config: Value) -> Self {
-        let blob = Blob {
-            digest: sha256(&manifest),
-            size: manifest.len() as u64,
-        };
+        let blob = Blob::of(&manifest);
         Self {
             manifest,
             blob,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::oci::error::Result;
-use crate::oci::manifest::{Blob, sha256};
+use crate::oci::manifest::Blob;
 
 /// Writes a blob; its digest and size are known when it is written.
 pub(super) type WriteBlob<'a> = &'a mut dyn FnMut(&mut dyn Write) -> Result<Blob>;
@@ -19,10 +19,7 @@ pub(super) trait Sink: Sync {
 
     /// Keeps a document.
     fn put_bytes(&self, bytes: &[u8]) -> Result<Blob> {
-        let blob = Blob {
-            digest: sha256(bytes),
-            size: bytes.len() as u64,
-        };
+        let blob = Blob::of(bytes);
         let item = blob.digest.hex()[..12].to_owned();
         self.put(&item, &mut |out| {
             let written = out.write_all(bytes);
