@@ -35,6 +35,7 @@ mod capture;
 mod changeset;
 mod checkout;
 mod diff;
+mod digest_hash;
 mod entry;
 mod erofs;
 mod error;

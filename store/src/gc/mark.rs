@@ -1,11 +1,12 @@
 //! What is needed: everything that a root leads to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 
+use super::objects::Objects;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::id::{Digest, LayerId, ObjectId, TreeId};
@@ -23,7 +24,7 @@ pub(super) struct Marks {
     pub(super) logs: HashSet<String>,
     /// Documents that an image goes out with as it came in.
     pub(super) blobs: HashSet<Digest>,
-    pub(super) objects: HashSet<ObjectId>,
+    pub(super) objects: Objects,
     /// What the files take on the disk that were marked one by one.
     pub(super) bytes: u64,
 }
@@ -82,7 +83,7 @@ pub(super) struct Beyond {
     files: Vec<File>,
     logs: Vec<String>,
     blobs: Vec<Digest>,
-    objects: HashSet<ObjectId>,
+    objects: Objects,
     /// What it takes on the disk.
     pub(super) bytes: u64,
 }
@@ -131,32 +132,24 @@ impl Marks {
             beyond.logs.extend(needs.logs);
             beyond.blobs.extend(needs.blobs);
         }
-        beyond.files = files.into_iter().collect();
-        let found = beyond
-            .files
-            .par_iter()
-            .try_fold(HashMap::new, |mut objects, file| {
+        let (archives, manifests): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|file| matches!(file, File::Archive(_)));
+        let first = self.trees.is_empty();
+        // Archives do not tell sizes: what they share with manifests counts by those.
+        for files in [manifests, archives] {
+            let inlet = || beyond.objects.inlet();
+            files.par_iter().try_for_each_init(inlet, |inlet, file| {
                 file.read(store, |object, size| {
-                    if !self.objects.contains(&object) {
-                        objects.insert(object, size);
+                    if first || !self.objects.contains(object) {
+                        inlet.insert(object, size);
                     }
-                })?;
-                Ok::<_, Error>(objects)
-            })
-            .try_reduce(HashMap::new, |one, other| {
-                let (mut large, small) = if one.len() < other.len() {
-                    (other, one)
-                } else {
-                    (one, other)
-                };
-                large.extend(small);
-                Ok(large)
+                })
             })?;
-        beyond.bytes = beyond.files.iter().map(|file| file.bytes(store)).sum();
-        for (object, size) in found {
-            beyond.bytes += size.next_multiple_of(4096);
-            beyond.objects.insert(object);
+            beyond.files.extend(files);
         }
+        let files = beyond.files.iter().map(|file| file.bytes(store));
+        beyond.bytes = files.sum::<u64>() + beyond.objects.bytes();
         Ok(beyond)
     }
 
@@ -172,11 +165,7 @@ impl Marks {
         self.logs.extend(beyond.logs);
         self.blobs.extend(beyond.blobs);
         self.bytes += beyond.bytes;
-        if self.objects.is_empty() {
-            self.objects = beyond.objects;
-        } else {
-            self.objects.extend(beyond.objects);
-        }
+        self.objects.extend(beyond.objects);
     }
 }
 
@@ -246,18 +235,21 @@ fn manifest(
 /// The objects that a manifest names. Far faster than reading all of it.
 fn objects(text: &[u8], found: &mut impl FnMut(ObjectId, u64)) {
     for line in text.split(|byte| *byte == b'\n') {
-        let mut fields = line.split(|byte| *byte == b' ').skip(1);
-        if fields.next() != Some(b"f") {
-            continue;
-        }
-        let size = fields
-            .nth(4)
-            .and_then(|it| std::str::from_utf8(it).ok()?.parse().ok());
-        let object = fields.next().and_then(hex::decode);
-        if let (Some(size), Some(object)) = (size, object) {
-            found(ObjectId::from_bytes(object), size);
+        if let Some((object, size)) = object(line) {
+            found(object, size);
         }
     }
+}
+
+/// The object of a regular file's line, and its size.
+fn object(line: &[u8]) -> Option<(ObjectId, u64)> {
+    let mut fields = line.split(|byte| *byte == b' ').skip(1);
+    if fields.next()? != b"f" {
+        return None;
+    }
+    let size = std::str::from_utf8(fields.nth(4)?).ok()?.parse().ok()?;
+    let object = hex::decode(fields.next()?)?;
+    Some((ObjectId::from_bytes(object), size))
 }
 
 impl Store {

@@ -14,6 +14,7 @@
 
 mod limits;
 mod mark;
+mod objects;
 mod plan;
 mod sweep;
 pub(crate) mod trash;

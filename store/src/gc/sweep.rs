@@ -191,7 +191,7 @@ impl Sweep<'_> {
                 hex.push_str(&prefix);
                 hex.push_str(&entry.file_name().to_string_lossy());
                 let id = hex.parse::<ObjectId>();
-                if id.is_ok_and(|id| self.plan.marks.objects.contains(&id)) {
+                if id.is_ok_and(|id| self.plan.marks.objects.contains(id)) {
                     continue;
                 }
                 let path = entry.path();
