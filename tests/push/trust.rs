@@ -1,0 +1,246 @@
+//! Certificates, passwords and tokens.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use super::kitchen;
+use super::registry::{Extra, Registry, tool};
+use super::support::{Kitchen, Racker, tls, tokens::Tokens};
+
+/// Where racker finds nothing of this machine's.
+fn away(kitchen: &Kitchen) -> Racker {
+    let home = kitchen.path("home");
+    fs::create_dir_all(home.join(".config/containers")).unwrap();
+    kitchen.racker.clone().env("HOME", home)
+}
+
+#[test]
+fn certificates_and_passwords() {
+    // bcrypt of `pw`.
+    const PASSWORDS: &str = "me:$2y$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q\n";
+    let kitchen = kitchen();
+    let racker = away(&kitchen);
+    let directory = kitchen.path("tls");
+    fs::create_dir(&directory).unwrap();
+    tls::certificates(&directory);
+    let passwords = directory.join("passwords");
+    fs::write(&passwords, PASSWORDS).unwrap();
+    let file = |name: &str| directory.join(name).display().to_string();
+    let registry = Registry::start_with(&Extra {
+        http: format!(
+            "  tls: {{certificate: {}, key: {}}}\n",
+            file("server.crt"),
+            file("server.key")
+        ),
+        top: format!(
+            "auth:\n  htpasswd: {{realm: test, path: {}}}\n",
+            passwords.display()
+        ),
+        ..Extra::default()
+    });
+    let host = &registry.host;
+    let name = format!("{host}/box");
+    // Nobody vouches for it.
+    racker
+        .run(&["pull", &name])
+        .code(1)
+        .says("certificate")
+        .one_message();
+    racker
+        .run(&["pull", &name, "--insecure"])
+        .code(1)
+        .says("refuses access");
+    let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
+    fs::create_dir_all(&trusted).unwrap();
+    fs::copy(directory.join("ca.crt"), trusted.join("ca.crt")).unwrap();
+    racker
+        .run(&["push", "box", &name])
+        .code(1)
+        .says("refuses access")
+        .one_message();
+    let wrong = racker
+        .run(&["login", host, "-u", "me", "-p", "secret"])
+        .code(1);
+    assert!(!wrong.says("refuses access").stderr.contains("secret"));
+    let auth = kitchen.path("home/.config/containers/auth.json");
+    assert!(!auth.exists());
+    let login = racker.clone().input("pw\n");
+    let output = login
+        .run(&["login", host, "--username=me", "--password-stdin"])
+        .success();
+    assert_eq!(output.text(), "Login Succeeded\n");
+    assert_eq!(
+        fs::metadata(&auth).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let pushed = racker.run(&["push", "box", &name, "--debug"]).success();
+    assert!(!pushed.stderr.contains("bWU6cHc=") && !pushed.stderr.contains("pw\n"));
+    racker.run(&["rmi", "box"]).success();
+    racker.run(&["pull", &name]).success();
+    // podman reads what racker wrote.
+    let auth_file = format!("--authfile={}", auth.display());
+    let certs = format!("--cert-dir={}", trusted.display());
+    let source = format!("docker://{name}");
+    tool("skopeo", &["inspect", &auth_file, &certs, &source]);
+    let output = racker.run(&["logout", host]).success();
+    assert!(output.text().contains(host));
+    racker
+        .run(&["logout", host])
+        .success()
+        .says("Not logged in");
+    racker
+        .run(&["pull", &format!("{name}:x")])
+        .code(1)
+        .says("refuses access");
+    racker
+        .run(&["login", "a/b", "-u", "x", "-p", "y"])
+        .code(2)
+        .says("no registry");
+}
+
+/// A registry that lets nobody in who shows no certificate.
+#[test]
+fn certificates_of_ones_own() {
+    let kitchen = kitchen();
+    let racker = away(&kitchen);
+    let directory = kitchen.path("tls");
+    fs::create_dir(&directory).unwrap();
+    tls::certificates(&directory);
+    let file = |name: &str| directory.join(name).display().to_string();
+    let registry = Registry::start_with(&Extra {
+        http: format!(
+            "  tls: {{certificate: {}, key: {}, clientcas: [{}]}}\n",
+            file("server.crt"),
+            file("server.key"),
+            file("ca.crt")
+        ),
+        top: String::new(),
+        ..Extra::default()
+    });
+    let host = &registry.host;
+    let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
+    fs::create_dir_all(&trusted).unwrap();
+    fs::copy(directory.join("ca.crt"), trusted.join("ca.crt")).unwrap();
+    let name = format!("{host}/box");
+    racker
+        .run(&["push", "box", &name])
+        .code(1)
+        .says("BadCertificate")
+        .one_message();
+    fs::copy(directory.join("client.cert"), trusted.join("me.cert")).unwrap();
+    racker
+        .run(&["push", "box", &name])
+        .code(1)
+        .says("me.key")
+        .one_message();
+    fs::copy(directory.join("client.key"), trusted.join("me.key")).unwrap();
+    racker.run(&["push", "box", &name]).success();
+    fs::write(
+        trusted.join("ca.crt"),
+        "-----BEGIN CERTIFICATE-----\nAAAA\n",
+    )
+    .unwrap();
+    racker
+        .run(&["pull", &name])
+        .code(1)
+        .says("ca.crt")
+        .one_message();
+}
+
+/// A registry that wants these tokens.
+fn guarded(tokens: &Tokens) -> Extra {
+    Extra {
+        top: tokens.configuration(),
+        ..Extra::default()
+    }
+}
+
+#[test]
+fn tokens_are_renewed_and_identities_known() {
+    let kitchen = kitchen();
+    let racker = away(&kitchen);
+    let directory = kitchen.path("tls");
+    fs::create_dir(&directory).unwrap();
+    tls::certificates(&directory);
+    let tokens = Tokens::serve(&directory, 60);
+    let registry = Registry::start_with(&guarded(&tokens));
+    let host = &registry.host;
+    let name = format!("{host}/team/box");
+    racker
+        .run(&["push", "box", &name])
+        .code(1)
+        .says("refuses access")
+        .one_message();
+    racker
+        .run(&["login", host, "-u", "me", "-p", "no"])
+        .code(1)
+        .says("refuses access");
+    racker
+        .run(&["login", host, "-u", "me", "-p", "pw"])
+        .success();
+    let before = tokens.asked().len();
+    racker.run(&["push", "box", &name]).success();
+    // One token for everything.
+    let asked = tokens.asked().split_off(before);
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(
+        asked[0].contains("repository%3Ateam%2Fbox%3Apull%2Cpush"),
+        "{asked:?}"
+    );
+    racker.run(&["rmi", "box"]).success();
+    racker.run(&["pull", &name]).success();
+    // An identity token instead of a password.
+    let auth = kitchen.path("home/.config/containers/auth.json");
+    fs::write(
+        &auth,
+        format!("{{\"auths\":{{\"{host}\":{{\"identitytoken\":\"identity\"}}}}}}"),
+    )
+    .unwrap();
+    racker
+        .run(&["tag", &name, &format!("{host}/team/box:2")])
+        .success();
+    racker
+        .run(&["push", &format!("{host}/team/box:2")])
+        .success();
+    assert!(
+        tokens
+            .asked()
+            .last()
+            .unwrap()
+            .contains("grant_type=refresh_token")
+    );
+    // A helper instead of a file.
+    let bin = kitchen.path("bin");
+    let helper = bin.join("docker-credential-test");
+    kitchen.write(
+        "bin/docker-credential-test",
+        "#!/bin/sh\nread -r server\ntest \"$1\" = get || exit 1\n\
+         echo \"{\\\"ServerURL\\\":\\\"$server\\\",\\\"Username\\\":\\\"me\\\",\\\"Secret\\\":\\\"pw\\\"}\"\n",
+    );
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&auth, "{\"credsStore\":\"test\"}").unwrap();
+    let path = format!("{}:{}", bin.display(), racker::container::process::PATH);
+    let helped = racker.clone().env("PATH", path);
+    helped.run(&["pull", &name]).success().says("up to date");
+    racker.run(&["pull", &name]).code(1).says("refuses access");
+    // Tokens that end before the push does.
+    let brief = Tokens::serve(&directory, 1);
+    let registry = Registry::start_with(&guarded(&brief));
+    let slow = format!("{}/box", registry.host);
+    fs::write(
+        &auth,
+        format!(
+            "{{\"auths\":{{\"{}\":{{\"auth\":\"bWU6cHc=\"}}}}}}",
+            registry.host
+        ),
+    )
+    .unwrap();
+    for attempt in 0..3 {
+        racker
+            .run(&["push", &name, &format!("{slow}:{attempt}")])
+            .success();
+        std::thread::sleep(Duration::from_millis(700));
+    }
+    assert!(brief.asked().len() >= 2);
+}
