@@ -520,6 +520,12 @@ fn entrypoint_and_command() {
     assert_eq!(text(&[], &["/usr"]), "/usr\n");
     assert_eq!(text(&["--entrypoint", "readlink"], &["/bin"]), "usr/bin\n");
     assert_eq!(text(&["--entrypoint", ""], &["pwd"]), "/\n");
+    // Nothing behind the image is an option of racker's.
+    let words = ["-l", "--rm", "-d", "--", "--name", "x", "--help"];
+    assert_eq!(
+        text(&["--entrypoint", "echo"], &words),
+        words.join(" ") + "\n"
+    );
     both(&["--entrypoint", "echo"], &["a  b"], |output| {
         assert_eq!(output.success().text(), "a  b\n");
     });

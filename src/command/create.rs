@@ -1,7 +1,7 @@
 //! `racker create`
 
 use super::Context;
-use super::asked::{self, Options};
+use super::asked::{self, Options, What};
 use crate::container;
 use crate::failure::Failure;
 use crate::ui::Bars;
@@ -14,18 +14,15 @@ pub(super) struct Args {
     help: Option<bool>,
     #[command(flatten)]
     options: Options,
-    /// Image: a baked one, a curated label, or a reference to a registry
-    image: String,
-    /// Command and its arguments, in place of the image's
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    #[command(flatten)]
+    what: What,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     container::slot::require_root()?;
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {
-        let kept = asked::create(shop, &args.options, &args.image, &args.command, true)?;
+        let kept = asked::create(shop, &args.options, &args.what, true)?;
         context.ui.data(&kept.config.id)?;
         Ok(0)
     })

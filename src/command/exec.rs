@@ -38,11 +38,9 @@ pub(super) struct Args {
     /// Not supported: a command has what its container has
     #[arg(long, hide = true)]
     privileged: bool,
-    /// Container
-    container: String,
-    /// Command and its arguments
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    /// Container; then a command and its arguments
+    #[arg(num_args = 2.., required = true, trailing_var_arg = true, value_names = ["CONTAINER", "COMMAND"])]
+    what: Vec<String>,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
@@ -52,7 +50,11 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             "--privileged is not supported: a command has what its container has",
         ));
     }
-    let kept = Yard::of(&context.store()?).find(&args.container)?;
+    // Two are required.
+    let Some((container, command)) = args.what.split_first() else {
+        return Err(Failure::new(FAILED, "no container is named"));
+    };
+    let kept = Yard::of(&context.store()?).find(container)?;
     let state = kept.running()?;
     let terminal = args.tty && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let env = env(&args, terminal).map_err(|text| Failure::new(FAILED, text))?;
@@ -62,7 +64,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         env: &env,
     };
     if args.detach {
-        exec::detach(&kept, &state, args.command, &wanted)?;
+        exec::detach(&kept, &state, command.to_vec(), &wanted)?;
         return Ok(0);
     }
     let console = if terminal {
@@ -70,7 +72,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     } else {
         Console::own(args.interactive)
     };
-    Ok(exec::run(&kept, &state, args.command, &wanted, console, true)?.0)
+    Ok(exec::run(&kept, &state, command.to_vec(), &wanted, console, true)?.0)
 }
 
 fn env(args: &Args, terminal: bool) -> Result<Vec<(String, String)>, String> {

@@ -1,7 +1,7 @@
 //! `racker run`
 
 use super::Context;
-use super::asked::{self, Options};
+use super::asked::{self, Options, What};
 use crate::container;
 use crate::failure::{Failure, RUN_FAILED};
 use crate::lifecycle::{Kept, Place, Supervisor, background, volume};
@@ -18,18 +18,15 @@ pub(super) struct Args {
     detach: bool,
     #[command(flatten)]
     options: Options,
-    /// Image: a baked one, a curated label, or a reference to a registry
-    image: String,
-    /// Command and its arguments, in place of the image's
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<String>,
+    #[command(flatten)]
+    what: What,
 }
 
 pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     container::slot::require_root()?;
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {
-        let kept = asked::create(shop, &args.options, &args.image, &args.command, args.detach)?;
+        let kept = asked::create(shop, &args.options, &args.what, args.detach)?;
         context.phase("container made");
         if args.detach {
             let started = in_background(context, &kept, false);

@@ -69,7 +69,7 @@ pub fn run(
                 .run(UNIT, on_pipes(properties, ends), None, options.started)?;
             // What the command left running holds the pipes; it ends with the command, as in docker.
             ended(guest)?;
-            relay.finish();
+            relay.finish()?;
             end
         }
     };

@@ -168,7 +168,7 @@ pub fn run(
     snapshot.slot().kill()?;
     nspawn.wait(None)?;
     match carried {
-        Carried::Relay(relay) => relay.finish(),
+        Carried::Relay(relay) => relay.finish()?,
         Carried::Screen(shown) => shown.finish(),
     }
     Ok(ended.exit()?.map_or(Outcome::TimedOut, Outcome::Exited))

@@ -137,7 +137,7 @@ fn through_init(
             // The init holds the command's ends as long as there is the unit.
             bus.forget(&unit)?;
             if end != UnitEnd::TimedOut {
-                relay.finish_soon();
+                relay.finish_soon()?;
             }
             end
         }
@@ -192,7 +192,7 @@ fn through_agent(
             forward(&agent)?;
             let ended = agent.wait(deadline).map_err(speak)?;
             if ended != agent::Ended::TimedOut {
-                relay.finish_soon();
+                relay.finish_soon()?;
             }
             ended
         }

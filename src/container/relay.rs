@@ -15,6 +15,7 @@ use std::time::Duration;
 use rustix::fs::{Gid, Uid, fchown};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::Error;
 use super::process::Streams;
 use super::users::User;
 use crate::sys::IdMap;
@@ -30,7 +31,7 @@ pub(super) struct Ends {
 /// The threads that carry.
 #[derive(Debug)]
 pub(super) struct Relay {
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
     /// Bytes that were carried from the command.
     carried: Arc<AtomicU64>,
 }
@@ -38,14 +39,18 @@ pub(super) struct Relay {
 impl Relay {
     /// Waits until everything that was written has been carried; every holder of the command's
     /// ends must be gone.
-    pub(super) fn finish(self) {
-        for thread in self.threads {
-            let _ = thread.join();
-        }
+    ///
+    /// Errors: something could not be passed on, and that not because nobody wants it.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        let results = self.threads.into_iter().filter_map(|it| it.join().ok());
+        let result: io::Result<()> = results.collect();
+        result.map_err(Error::io("pass on what the command wrote"))
     }
 
     /// Waits until nothing comes any more, where somebody may hold the command's ends for ever.
-    pub(super) fn finish_soon(self) {
+    ///
+    /// Errors: those of [`Relay::finish`].
+    pub(super) fn finish_soon(mut self) -> Result<(), Error> {
         let mut carried = self.carried.load(Ordering::Relaxed);
         let mut quiet = 0;
         while quiet < QUIET && self.threads.iter().any(|it| !it.is_finished()) {
@@ -54,6 +59,8 @@ impl Relay {
             quiet = if now == carried { quiet + 1 } else { 0 };
             carried = now;
         }
+        self.threads.retain(JoinHandle::is_finished);
+        self.finish()
     }
 }
 
@@ -113,18 +120,19 @@ fn pipes(user: &User, ids: IdMap) -> io::Result<(Ends, OwnedFd, OwnedFd, OwnedFd
 }
 
 /// Copies until the end; an error on either side closes both, which is how it reaches the command.
-fn copy(mut from: impl Read, mut to: impl Write) {
+///
+/// Errors: what was read cannot be written, although somebody may want it.
+fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
     let mut buffer = vec![0; 64 << 10];
     loop {
         match from.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(length) => {
-                if to.write_all(&buffer[..length]).is_err() {
-                    return;
-                }
-            }
+            Ok(0) => return Ok(()),
+            Ok(length) => match to.write_all(&buffer[..length]) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                result => result?,
+            },
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
+            Err(_) => return Ok(()),
         }
     }
 }

@@ -194,14 +194,7 @@ fn frozen(store: &Store, kept: &Kept, freeze: bool) -> Result<(TreeId, LayerId, 
 pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, Error> {
     let (tree, layer, size) = frozen(store, kept, !commit.keep_running)?;
     let now = super::state::now() / 1_000_000_000;
-    let source = store
-        .images()?
-        .into_iter()
-        .find(|image| image.tree == kept.config.image_id);
-    let (mut config, mut layers) = match source {
-        Some(image) => (image.config, image.layers),
-        None => (json!({ "os": "linux" }), Vec::new()),
-    };
+    let (mut config, mut layers) = base(store, kept)?;
     // The tree may have had a layer on top that makes it boot.
     if kept.config.tree != kept.config.image_id {
         layers.push(ImageLayer {
@@ -264,6 +257,43 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
     store.put_image(&image)?;
     store.sync()?;
     Ok(image)
+}
+
+/// The configuration and the layers of the image that a container was made from.
+fn base(store: &Store, kept: &Kept) -> Result<(Value, Vec<ImageLayer>), Error> {
+    let tree = kept.config.image_id;
+    let source = match kept.image()? {
+        Some(image) => Some(image),
+        None => store.images()?.into_iter().find(|it| it.tree == tree),
+    };
+    let (config, layers) = source.map_or_else(
+        || (json!({ "os": "linux" }), Vec::new()),
+        |image| (image.config, image.layers),
+    );
+    let there = |it: &ImageLayer| it.layer.is_none_or(|layer| store.has_layer(layer));
+    if layers.last().is_some_and(|it| it.tree == tree) && layers.iter().all(there) {
+        return Ok((config, layers));
+    }
+    // The image is gone and what it was made of as well: all of it is one layer.
+    let nothing = Tree::default();
+    let (_, layer) = store.put_successor(nothing.id(), &nothing, &store.tree(tree)?)?;
+    let whole = ImageLayer {
+        layer: Some(layer),
+        tree,
+        diff_id: None,
+        created_by: kept.config.image.clone(),
+        size: 0,
+        log: None,
+        step_key: None,
+        impure: true,
+        empty: false,
+    };
+    let mut config = config;
+    if let Some(config) = config.as_object_mut() {
+        // It told of layers that are no more.
+        config.remove("history");
+    }
+    Ok((config, vec![whole]))
 }
 
 /// Lists and maps grow; anything else is replaced.

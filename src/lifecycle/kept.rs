@@ -5,6 +5,7 @@
 //! state.json    how it is, written by its supervisor alone
 //! lock          locked by the supervisor as long as there is one; holds the last exit code
 //! tree          the tree it runs on, for the garbage collector
+//! image.json    the image that it was made from, as it was then
 //! log           what it wrote
 //! agent attach  sockets
 //! upper/ work/  what it changed
@@ -17,6 +18,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use racker_store::Image;
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,12 +43,19 @@ pub struct Held(File);
 
 impl Kept {
     /// Writes down a new one; its directory must not exist.
-    pub(super) fn create(directory: PathBuf, config: Config) -> Result<Self, Error> {
+    pub(super) fn create(
+        directory: PathBuf,
+        config: Config,
+        image: Option<&Image>,
+    ) -> Result<Self, Error> {
         fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
         let kept = Self { directory, config };
         File::create_new(kept.path("lock")).map_err(Error::io("create the container's lock"))?;
         fs::write(kept.path("tree"), kept.config.tree.to_string())
             .map_err(Error::io("write the container's tree"))?;
+        if let Some(image) = image {
+            write(&kept.path("image.json"), image)?;
+        }
         kept.save_state(&State::default())?;
         // With this it is one.
         kept.save_config()?;
@@ -57,6 +66,11 @@ impl Kept {
     pub(super) fn open(directory: PathBuf) -> Result<Option<Self>, Error> {
         let config = read(&directory.join("config.json"))?;
         Ok(config.map(|config| Self { directory, config }))
+    }
+
+    /// The image that it was made from, as it was then; none where that was not written down.
+    pub fn image(&self) -> Result<Option<Image>, Error> {
+        read(&self.path("image.json"))
     }
 
     /// Its directory.

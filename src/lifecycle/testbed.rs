@@ -101,7 +101,7 @@ impl Testbeds {
             created,
             ..self.config.clone()
         };
-        let kept = Yard::of(&self.store).create(config)?;
+        let kept = Yard::of(&self.store).create(config, None)?;
         events::put(&self.store, &kept.config, "create", &[]);
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept.clone());
         let (said, started) = mpsc::channel();

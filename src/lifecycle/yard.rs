@@ -14,7 +14,7 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use racker_store::{Access, Store};
+use racker_store::{Access, Image, Store};
 use rustix::fs::{FlockOperation, flock};
 
 use super::Error;
@@ -47,10 +47,10 @@ impl Yard {
         &self.directory
     }
 
-    /// Makes a container, which does not run yet. Where no name is given it gets one.
+    /// Makes a container of an image, which does not run yet. Where no name is given it gets one.
     ///
     /// Errors: the name is taken.
-    pub fn create(&self, mut config: Config) -> Result<Kept, Error> {
+    pub fn create(&self, mut config: Config, image: Option<&Image>) -> Result<Kept, Error> {
         let given = (!config.name.is_empty()).then(|| config.name.clone());
         if let Some(name) = &given {
             name::check(name)?;
@@ -65,7 +65,7 @@ impl Yard {
         };
         let directory = self.directory.join(config.short_id());
         self.lead(&config.name, config.short_id())?;
-        Kept::create(directory, config)
+        Kept::create(directory, config, image)
     }
 
     /// Gives a container another name.

@@ -47,6 +47,8 @@ impl Request {
                 && bare
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"+-._:".contains(&b))
+                // To apt an order to remove it.
+                && !bare.ends_with('-')
                 && version.is_none_or(|v| {
                     !v.is_empty()
                         && v.bytes()
@@ -91,6 +93,8 @@ mod tests {
         for bad in [
             "",
             "-y",
+            "nginx-",
+            "nginx-=1",
             "--option",
             "?essential",
             "a b",

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{shared, temporary};
+use crate::support::{Kitchen, Racker, shared, temporary};
 use crate::{BOTH, Container};
 
 #[test]
@@ -106,4 +106,60 @@ fn differences_become_an_image() {
         output.success();
         shared().run(&["rmi", &name]).success();
     }
+}
+
+/// What an image becomes of it does not depend on who has the image's name by now, or whether
+/// somebody has it at all.
+#[test]
+fn an_image_of_a_container_outlives_its_base() {
+    let kitchen = Kitchen::new();
+    kitchen.recipe("mini.toml", "[image]\nenv = { FROM = \"base\" }\n");
+    kitchen.bake("mini.toml").success();
+    let racker = &kitchen.racker;
+    let of = |arguments: &[&str]| racker.run(arguments).success().into_text();
+    let rows = |image: &str| of(&["history", "--quiet", image]).lines().count();
+    let before = rows("mini");
+    let name = format!("based-{}", std::process::id());
+    of(&["create", "--name", &name, "mini", "true"]);
+    for number in 1..=2 {
+        of(&["commit", &name, "mini"]);
+        assert_eq!(rows("mini"), before + 1, "commit {number}");
+    }
+    // Nothing has the base's name any more, and nothing keeps it but the container.
+    of(&["rmi", "mini"]);
+    of(&["store", "gc", "--older-than", "0"]);
+    of(&["commit", &name, "whole"]);
+    assert_eq!(rows("whole"), before + 1);
+    let archive = kitchen.path("whole.tar");
+    of(&["save", "-o", archive.to_str().unwrap(), "whole"]);
+    let other = Kitchen::new();
+    let elsewhere = &other.racker;
+    let load = ["load", "-i", archive.to_str().unwrap()];
+    elsewhere.run(&load).success();
+    let run = ["run", "--rm", "whole", "sh", "-c", "echo $FROM"];
+    assert_eq!(elsewhere.run(&run).success().text(), "base\n");
+    // One that was made before that was written down.
+    fs::remove_file(
+        racker
+            .store()
+            .join("containers")
+            .join(id(racker, &name))
+            .join("image.json"),
+    )
+    .unwrap();
+    of(&["rmi", "whole"]);
+    of(&["commit", &name, "bare"]);
+    of(&["save", "-o", archive.to_str().unwrap(), "bare"]);
+    elsewhere.run(&load).success();
+    let run = ["run", "--rm", "bare", "sh", "-c", "echo all"];
+    assert_eq!(elsewhere.run(&run).success().text(), "all\n");
+    of(&["rm", &name]);
+}
+
+/// The short id of a container.
+fn id(racker: &Racker, name: &str) -> String {
+    let id = racker
+        .run(&["inspect", "--format", "{{.Id}}", name])
+        .success();
+    id.text()[..12].to_owned()
 }

@@ -177,3 +177,22 @@ fn an_interactive_shell_in_a_terminal() {
         assert_eq!(child.wait().unwrap().code(), Some(7));
     }
 }
+
+#[test]
+fn output_that_goes_nowhere_is_told() {
+    let racker = shared();
+    let container = Container::start("full", BOTH[0], &["sleep", "1000"]);
+    let executed = vec!["exec", &container.name, "echo", "lost"];
+    let mut lines = vec![executed];
+    for way in BOTH {
+        lines.push([&["run", "--rm"], way, &["quickstart", "echo", "lost"]].concat());
+    }
+    for line in lines {
+        let mut command = racker.command(&line);
+        command.stdout(fs::File::create("/dev/full").unwrap());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{line:?}");
+        assert!(said.contains("No space left on device"), "{line:?}: {said}");
+    }
+}

@@ -12,6 +12,7 @@ use super::network::{network, own_hosts, published};
 use super::options::{Options, Systemd, WaitFor};
 use super::rights::{host_users, limits, security, sysctls};
 use super::values;
+use super::what::What;
 use crate::container::hosts;
 use crate::container::slot::random_id;
 use crate::failure::{Failure, RUN_FAILED};
@@ -33,15 +34,15 @@ const INITS: [&str; 5] = [
 pub(crate) fn create(
     shop: Workshop<'_>,
     options: &Options,
-    name: &str,
-    command: &[String],
+    what: &What,
     background: bool,
 ) -> Result<Kept, Failure> {
-    let mut config = settle(shop, options, name, command, background)?;
+    let (name, command) = what.split();
+    let (mut config, image) = settle(shop, options, name, command, background)?;
     for mount in config.mounts.iter_mut().filter(|it| it.anonymous) {
         mount.source = random().map_err(wrong)?;
     }
-    let kept = Yard::of(shop.store).create(config)?;
+    let kept = Yard::of(shop.store).create(config, Some(&image))?;
     volume::make_anonymous(shop.store, &kept.config)?;
     if let Some(file) = &options.cidfile {
         std::fs::write(file, &kept.config.id)
@@ -51,14 +52,14 @@ pub(crate) fn create(
     Ok(kept)
 }
 
-/// What a container is to be, its image pulled or baked where it is missing.
+/// What a container is to be, and its image, which is pulled or baked where it is missing.
 pub(crate) fn settle(
     shop: Workshop<'_>,
     options: &Options,
     name: &str,
     command: &[String],
     background: bool,
-) -> Result<Config, Failure> {
+) -> Result<(Config, Image), Failure> {
     options.refused.check().map_err(wrong)?;
     if let Some(file) = &options.cidfile
         && file.exists()
@@ -103,7 +104,7 @@ pub(crate) fn settle(
                 .map_err(|error| wrong(format!("make {}: {error}", mount.source)))?;
         }
     }
-    Ok(config)
+    Ok((config, image))
 }
 
 pub(super) fn wrong(text: impl Into<String>) -> Failure {

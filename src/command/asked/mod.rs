@@ -18,6 +18,8 @@ mod options;
 mod refused;
 mod rights;
 pub(super) mod values;
+mod what;
 
 pub(super) use config::{create, settle};
 pub(super) use options::{Options, Systemd};
+pub(super) use what::What;

@@ -190,7 +190,7 @@ impl Session<'_> {
         } else {
             vec!["sleep".to_owned(), "infinity".to_owned()]
         };
-        let config = context.workshop(&bars, |shop| {
+        let (config, _) = context.workshop(&bars, |shop| {
             asked::settle(shop, self.options, self.image, &command, true)
         })?;
         Ok(Testbeds::new(

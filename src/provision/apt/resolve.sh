@@ -18,8 +18,11 @@ update() {
 
 known=$x/metadata/sources
 touch "$known"
+# A new architecture is asked for everywhere.
+foreign=$(dpkg --print-foreign-architectures | tr '\n' ',')
 for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
     [ -s "$file" ] || continue
+    printf '%s' "$foreign"
     sha256sum "$file"
     if grep -v '^[[:space:]]*#' "$file" |
         grep -Eqi '(trusted|allow-insecure)[[:space:]]*[:=][[:space:]]*yes'; then
@@ -60,6 +63,17 @@ for file in "$x"/local/*.deb; do
             echo "E: ${file##*/} is for $is, and this image for $(dpkg --print-architecture)" |
                 tee "$x/result/errors" >&2
             exit 100
+            ;;
+    esac
+done
+# apt takes the sign for an order, unless there is a package of that name.
+for name in "$@"; do
+    case $name in
+        *+)
+            if ! apt-cache -c "$x/resolve/apt.conf" pkgnames "$name" | grep -qxF "$name"; then
+                echo "E: Unable to locate package $name" | tee "$x/result/errors" >&2
+                exit 100
+            fi
             ;;
     esac
 done

@@ -253,32 +253,40 @@ fn object(line: &[u8]) -> Option<(ObjectId, u64)> {
 }
 
 impl Store {
-    /// Trees that containers run on.
+    /// What containers need: the trees that they run on, and the images that they were made from.
     ///
-    /// Errors: a container does not say which one.
-    pub(super) fn container_trees(&self) -> Result<Vec<TreeId>> {
-        let mut trees = Vec::new();
+    /// Errors: a container does not say which.
+    pub(super) fn container_needs(&self) -> Result<Vec<Needs>> {
+        let mut needs = Vec::new();
         for container in list(&self.containers())? {
-            let path = container.join("tree");
-            let bytes = match std::fs::read_to_string(&path) {
+            let damaged = |error: &dyn std::fmt::Display| {
+                Error::damaged("container", container.display(), error)
+            };
+            let read = |name| match std::fs::read_to_string(container.join(name)) {
                 Err(error)
                     if matches!(
                         error.kind(),
                         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                     ) =>
                 {
-                    continue;
+                    Ok(None)
                 }
-                Err(error) => return Err(Error::damaged("container", path.display(), error)),
-                Ok(text) => text,
+                result => result.map(Some).map_err(|error| damaged(&error)),
             };
-            match bytes.trim().parse() {
-                Ok(tree) => trees.push(tree),
+            if let Some(text) = read("image.json")? {
+                let image: Image = serde_json::from_str(&text).map_err(|error| damaged(&error))?;
+                needs.push(Needs::image(&image));
+            }
+            let Some(text) = read("tree")? else {
+                continue;
+            };
+            match text.trim().parse() {
+                Ok(tree) => needs.push(Needs::tree(tree)),
                 // It is none yet, or none any more.
                 Err(_) if !container.join("config.json").exists() => {}
-                Err(error) => return Err(Error::damaged("container", container.display(), error)),
+                Err(error) => return Err(damaged(&error)),
             }
         }
-        Ok(trees)
+        Ok(needs)
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn plan(store: &Store, policy: &Policy, began: Moment, cutoff: Moment
             pinned.push(Needs::image(&image));
         }
     }
-    pinned.extend(store.container_trees()?.into_iter().map(Needs::tree));
+    pinned.extend(store.container_needs()?);
     pinned.extend(young(store, cutoff)?);
 
     let mut realisations = Vec::new();
