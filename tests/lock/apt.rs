@@ -167,6 +167,26 @@ fn recommends_versions_and_removal() {
         .says("has no version `2*`");
 }
 
+/// What apt takes for an order is a name here.
+#[test]
+fn signs_at_the_end_of_a_name() {
+    let bench = Bench::new();
+    bench.archive.add(&Deb {
+        name: "more+",
+        version: "1",
+        ..Deb::default()
+    });
+    bench.archive.publish();
+    bench.recipe("[[step]]\napt = [\"more+\"]\n");
+    bench.bake().success();
+    assert_eq!(bench.sh("cat /usr/share/more+/version"), "1\n");
+    bench.recipe("[[step]]\napt = [\"app+\"]\n");
+    let refused = bench.bake().code(100).one_message();
+    refused.says("unknown package `app+`");
+    bench.recipe("[[step]]\napt = [\"less-\"]\n");
+    bench.bake().code(100).one_message().says("`less-`");
+}
+
 #[test]
 fn a_package_file_of_the_recipe() {
     let bench = Bench::new();
