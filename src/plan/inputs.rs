@@ -90,6 +90,9 @@ impl Error {
     /// Returns lines of advice.
     pub fn hints(&self) -> Vec<String> {
         match self {
+            Self::Read { path, .. } if path.to_string_lossy().contains(['*', '?']) => {
+                vec!["patterns have no meaning here: name a file or a directory".to_owned()]
+            }
             Self::Read { .. } => Vec::new(),
             Self::Outside { .. } => vec!["copy it into the recipe's directory".to_owned()],
             Self::Special { .. } => vec!["make it in a `run` step".to_owned()],
@@ -99,7 +102,7 @@ impl Error {
 
 /// Finds a file that a recipe names, relative to its directory; it must lie inside.
 pub fn find(directory: &Path, name: &str) -> Result<PathBuf, Error> {
-    let path = directory.join(name);
+    let path = directory.join(name.trim_start_matches("./"));
     let root = directory.canonicalize().map_err(failed(directory))?;
     let source = path.canonicalize().map_err(failed(&path))?;
     if source.starts_with(&root) {

@@ -171,11 +171,35 @@ impl PlannedStep {
         Ok(match &self.action {
             Action::Bootstrap(bootstrap) => Some(request::of_bootstrap(bootstrap)),
             Action::Step(Step::Packages(step)) => {
-                let files = inputs::digests(&self.directory, &step.files)?;
+                let files = inputs::digests(&self.directory, &step.files);
+                let files = files.map_err(|error| self.unread(error))?;
                 Some(request::of_packages(step, &files))
             }
             Action::Step(_) => None,
         })
+    }
+
+    /// Looks whether the files are there that it brings in; their bytes are not read.
+    ///
+    /// Errors: one is not, or leads out of the recipe's directory.
+    pub fn find_files(&self) -> Result<(), KeyError> {
+        let names = match &self.action {
+            Action::Step(Step::Packages(step)) => &step.files[..],
+            Action::Step(Step::Copy(step)) => std::slice::from_ref(&step.from),
+            _ => &[],
+        };
+        let found = names
+            .iter()
+            .try_for_each(|name| inputs::find(&self.directory, name).map(drop));
+        found.map_err(|error| self.unread(error))
+    }
+
+    /// A file that it brings in cannot be read.
+    pub fn unread(&self, source: inputs::Error) -> KeyError {
+        KeyError::Inputs {
+            step: self.id.clone(),
+            source,
+        }
     }
 
     /// Returns the version of the code that does it.
@@ -209,9 +233,14 @@ pub enum KeyError {
         /// What it lacks.
         what: &'static str,
     },
-    /// A copied source cannot be read.
-    #[error(transparent)]
-    Inputs(#[from] inputs::Error),
+    /// A file that a step brings in cannot be read.
+    #[error("step {step}: {source}")]
+    Inputs {
+        /// The step's id.
+        step: String,
+        /// What is wrong with it.
+        source: inputs::Error,
+    },
 }
 
 impl KeyError {
@@ -219,7 +248,7 @@ impl KeyError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Unlocked { .. } => Vec::new(),
-            Self::Inputs(error) => error.hints(),
+            Self::Inputs { source, .. } => source.hints(),
         }
     }
 }
@@ -256,12 +285,18 @@ pub fn key(
         Action::Step(Step::Packages(step)) => {
             let section = section()?;
             let manager: Manager = step.manager.unwrap_or(section.manager);
-            let files = inputs::digests(&planned.directory, &step.files)?;
+            let files = inputs::digests(&planned.directory, &step.files);
+            let files = files.map_err(|error| planned.unread(error))?;
             KeyDocument::packages(&around, step, manager, &section.packages, &files)
         }
         Action::Step(Step::Run(step)) => KeyDocument::run(&around, step),
         Action::Step(Step::Copy(step)) => {
-            KeyDocument::copy(&around, step, &Inputs::read(&planned.directory, step)?)
+            let inputs = Inputs::read(&planned.directory, step);
+            KeyDocument::copy(
+                &around,
+                step,
+                &inputs.map_err(|error| planned.unread(error))?,
+            )
         }
         Action::Step(Step::Fetch(step)) => {
             let locked = || context.lock.fetch(&step.url).map(|fetched| fetched.digest);

@@ -53,7 +53,7 @@ pub fn why(new: &KeyDocument, old: Option<&KeyDocument>) -> Why {
             continue;
         }
         match (field, was, is) {
-            ("packages" | "env", Some(was), Some(is)) => {
+            ("packages" | "env" | "files", Some(was), Some(is)) => {
                 elements(field, was, is, ToOwned::to_owned, &mut changes);
             }
             ("inputs", Some(was), Some(is)) if was["directory"] == is["directory"] => {
@@ -141,7 +141,9 @@ impl fmt::Display for FieldChange {
         match (self.field.as_str(), &self.element) {
             ("parent", _) => formatter.write_str("parent tree changed"),
             ("packages", Some(name)) => write_package(formatter, name, old, new),
-            ("inputs", Some(path)) => write!(formatter, "input {path} {}", verb(old, new)),
+            ("inputs" | "files", Some(path)) => {
+                write!(formatter, "input {path} {}", verb(old, new))
+            }
             ("env", Some(name)) if !old.is_null() && !new.is_null() => {
                 write!(formatter, "variable {name} changed: {}", contrast(old, new))
             }

@@ -64,6 +64,8 @@ pub fn bake(
     options: &Options,
 ) -> Result<Baked, Error> {
     let plan = Plan::new(chain);
+    // Before anything that takes long.
+    plan.steps.iter().try_for_each(PlannedStep::find_files)?;
     let mut work = Work::start(shop, &plan, lock, options)?;
     let mut steps = plan.steps.iter();
     let done = steps.try_for_each(|planned| work.step(planned, lock));

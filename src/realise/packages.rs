@@ -9,7 +9,7 @@ use super::{Error, Event, archives, fetch, metadata, settle};
 use crate::container::direct::Outcome;
 use crate::package::{Manager, Package};
 use crate::plan::lock::{Lock, Section, Stale};
-use crate::plan::{Action, KeyError, inputs};
+use crate::plan::{Action, inputs};
 use crate::provision::apt::Settings;
 use crate::provision::normalise::{self, After};
 use crate::provision::{self, Fetched, PackageManager, Request, Resolution};
@@ -262,7 +262,7 @@ fn request(packages: &PackagesStep, step: &Step<'_>) -> Result<Request, Error> {
     let files = packages.files.iter().map(find).collect::<Result<_, _>>();
     Ok(Request {
         install: packages.install.clone(),
-        files: files.map_err(KeyError::from)?,
+        files: files.map_err(|error| step.planned.unread(error))?,
         remove: packages.remove.clone(),
         hold: Vec::new(),
         recommends: packages.recommends,

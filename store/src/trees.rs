@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::diff::changes;
 use crate::erofs;
 use crate::error::{At as _, Error, Result};
+use crate::export_tar;
 use crate::id::{LayerId, TreeId};
 use crate::layer::Layer;
 use crate::store::{Access, Store, present, read_optional};
@@ -30,6 +31,8 @@ impl Store {
 
     /// Keeps the tree that came out of `before`, and the layer between them. `base` is the id of
     /// `before`, which need not be computed again.
+    ///
+    /// Errors: no archive can hold the layer.
     pub fn put_successor(
         &self,
         base: TreeId,
@@ -43,6 +46,8 @@ impl Store {
             result,
             changes,
         };
+        // Told now, not when somebody wants to pass it on.
+        export_tar::check(&layer)?;
         let (tree, layer) = rayon::join(
             || self.put_encoded(result, after, &text),
             || self.put_layer(&layer),

@@ -295,3 +295,40 @@ fn what_systemd_nspawn_does_not_like() {
         .says("machine ID");
     kitchen.racker.verify();
 }
+
+#[test]
+fn files_that_are_not_there_are_told_first() {
+    let kitchen = Kitchen::new();
+    for (step, says) in [
+        (
+            "copy = { from = \"nothere\", to = \"/x\" }",
+            "nothere: No such file",
+        ),
+        (
+            "copy = { from = \"./*.txt\", to = \"/x\" }",
+            "patterns have no meaning",
+        ),
+        (
+            "packages = [\"./nothere.deb\"]",
+            "nothere.deb: No such file",
+        ),
+    ] {
+        kitchen.recipe(
+            "late.toml",
+            &format!("[[step]]\nrun = \"echo made > /made\"\n[[step]]\n{step}\n"),
+        );
+        let output = kitchen.bake("late.toml").code(2).one_message();
+        let output = output.says("step late/2: cannot read ").says(says);
+        assert!(output.made().is_empty(), "{}", output.report());
+    }
+}
+
+/// In an archive it would mean that a file of the layer below is gone.
+#[test]
+fn a_name_that_no_archive_can_hold() {
+    let kitchen = Kitchen::new();
+    kitchen.recipe("strange.toml", "[[step]]\nrun = \"echo > /usr/.wh.x\"\n");
+    let output = kitchen.bake("strange.toml").one_message();
+    output.says("/usr/.wh.x").says("whiteout in an archive");
+    kitchen.racker.verify();
+}

@@ -8,7 +8,7 @@ use super::entry::{Entry, end, pad};
 use crate::diff::changes;
 use crate::error::{Error, Result};
 use crate::id::LayerId;
-use crate::layer::Change;
+use crate::layer::{Change, Layer};
 use crate::path::{join, split};
 use crate::store::Store;
 use crate::tree::{Content, Inode, Metadata, PathBytes, Tree};
@@ -103,7 +103,12 @@ impl Store {
     }
 }
 
-/// Refuses what would come out of an archive as something else.
+/// Refuses a layer of which something would come out of an archive as something else.
+pub(crate) fn check(layer: &Layer) -> Result<()> {
+    let mut changes = layer.changes.iter();
+    changes.try_for_each(|(path, change)| sayable(path, split(path).1, change))
+}
+
 fn sayable(path: &[u8], name: &[u8], change: &Change) -> Result<()> {
     let metadata = match change {
         Change::Remove => return Ok(()),

@@ -8,3 +8,5 @@
 
 mod entry;
 mod layer;
+
+pub(crate) use layer::check;
