@@ -99,8 +99,9 @@ pub(crate) fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
             .tempfile_in(parent)?;
         file.write_all(lock.print().as_bytes())?;
+        file.as_file().sync_data()?;
         file.persist(path)?;
-        Ok(())
+        File::open(parent)?.sync_all()
     };
     write().map_err(|error| {
         failed(format!("write {}: {error}", path.display())).hint("--lock FILE names another place")

@@ -77,8 +77,12 @@ pub fn bake(
     let epoch = lock.epoch_of(dated, &work.platform);
     work.keeper.finish()?;
     let image = image(shop.store, chain, &work.base, &work.results, epoch)?;
-    if shop.store.image(&image.name)?.as_ref() != Some(&image) {
+    let changed = shop.store.image(&image.name)?.as_ref() != Some(&image);
+    if changed {
         shop.store.put_image(&image)?;
+    }
+    if changed || work.made > 0 {
+        // The names of records too.
         shop.store.sync()?;
     }
     Ok(Baked {

@@ -287,6 +287,7 @@ impl Step<'_> {
     ) -> Result<Realisation, Error> {
         let store = self.shop.store;
         let (tree, layer) = store.put_successor(parent.id, &parent.tree, &made.tree)?;
+        store.put_base(tree, Some(parent.id), layer)?;
         Ok(Realisation {
             key: document.key(),
             document: document.to_value(),

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +20,7 @@ pub struct BlobWriter {
     file: File,
     hash: Sha256,
     size: u64,
+    unsynced: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -55,6 +58,7 @@ impl Store {
             file,
             hash: Sha256::new(),
             size: 0,
+            unsynced: Arc::clone(&self.unsynced),
         })
     }
 
@@ -89,6 +93,7 @@ impl BlobWriter {
         rustix::fs::fchmod(&self.file, rustix::fs::Mode::from_raw_mode(0o444))
             .at("change", &self.stage)?;
         place(&self.stage, &blob_path(&self.blobs, &actual))?;
+        self.unsynced.store(true, Ordering::Release);
         Ok(actual)
     }
 }

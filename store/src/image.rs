@@ -2,7 +2,7 @@
 //!
 //! An image keeps its tree, layers and logs alive.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
@@ -97,10 +97,13 @@ impl Store {
         Ok(images)
     }
 
-    /// Names an image, or gives its name to another one.
+    /// Names an image, or gives its name to another one, for good: what it refers to was synced before.
     pub fn put_image(&self, image: &Image) -> Result<()> {
         let path = self.image_path(&image.name)?;
-        self.write_durable(&path, &json("image", &image.name, image)?)?;
+        self.write_whole(&path, &json("image", &image.name, image)?)?;
+        let directory = path.parent().unwrap_or(&path);
+        let synced = File::open(directory).and_then(|it| it.sync_all());
+        synced.at("sync", directory)?;
         self.index_image(image);
         Ok(())
     }

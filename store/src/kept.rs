@@ -22,6 +22,7 @@ impl Store {
         if self.freshen(&path)? {
             return Ok(());
         }
+        self.lease()?;
         let stage = self.stage_name();
         let written = || -> io::Result<()> {
             let file = File::options().write(true).create_new(true).open(&stage)?;
@@ -33,7 +34,9 @@ impl Store {
             let _ = std::fs::remove_file(&stage);
             return Err(error).at("keep metadata in", &stage);
         }
-        place(&stage, &path)
+        place(&stage, &path)?;
+        self.put_in();
+        Ok(())
     }
 
     /// The bytes of an archive, if it is there.

@@ -11,12 +11,17 @@
 //!   and gives it back if somebody did. Whoever reads looks for a missing file where it is meanwhile:
 //!   [`Store::found`].
 //!
+//! - A lease that ends before what was put in is synced is left behind. One of another start of the machine
+//!   says that the power failed: see [`recover`](crate::recover).
+//!
 //! Young means by the time of the last change of the inode, which nobody can set: the time of the
 //! last change of the bytes comes with files that are moved in.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Stat, Timespec, Timestamps, UTIME_NOW, flock};
 use rustix::io::Errno;
@@ -38,8 +43,17 @@ pub(crate) fn modified(stat: &Stat) -> Moment {
     (stat.st_mtime, stat.st_mtime_nsec as i64)
 }
 
-/// How the names of leases begin.
+/// How the names of leases begin; the start of the machine and a dot follow.
 const LEASE: &str = "lease-";
+
+/// Whose leases are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boot {
+    /// Those since the machine was started.
+    This,
+    /// Those from before.
+    Another,
+}
 
 /// The right to have young things left alone.
 #[derive(Debug)]
@@ -47,11 +61,15 @@ pub(crate) struct Lease {
     path: PathBuf,
     _lock: File,
     since: Moment,
+    /// Whether something that was put in is not synced.
+    unsynced: Arc<AtomicBool>,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if !self.unsynced.load(Ordering::Acquire) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -66,10 +84,11 @@ impl Store {
         if let Some(lease) = &*lease {
             return Ok(lease.since);
         }
+        self.recover()?;
         loop {
             let name = self.stage_name();
             let name = name.file_name().unwrap_or_default().to_string_lossy();
-            let path = self.root().join(format!("locks/{LEASE}{name}"));
+            let path = self.locks().join(format!("{LEASE}{}.{name}", boot()));
             let lock = File::create_new(&path).at("create", &path)?;
             retry(|| flock(&lock, FlockOperation::LockExclusive)).at("lock", &path)?;
             // Only now: a collector that saw it without a lock looked before this moment.
@@ -83,6 +102,7 @@ impl Store {
                 path,
                 _lock: lock,
                 since,
+                unsynced: Arc::clone(&self.unsynced),
             });
             return Ok(since);
         }
@@ -144,26 +164,48 @@ impl Store {
 
     /// Since when the oldest lease is held; none where there is none.
     pub(crate) fn oldest_lease(&self) -> Result<Option<Moment>> {
+        self.recover()?;
         let mut oldest = None;
-        for path in list(&self.locks())? {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let Some(file) = name
-                .starts_with(LEASE)
-                .then(|| File::open(&path).ok())
-                .flatten()
-            else {
+        for path in self.leases(Boot::This)? {
+            let Some(file) = File::open(&path).ok().filter(|file| !is_free(file)) else {
                 continue;
             };
-            if retry(|| flock(&file, FlockOperation::NonBlockingLockShared)).is_ok() {
-                // Whoever had it was killed.
-                let _ = fs::remove_file(&path);
-                continue;
-            }
             let since = changed(&rustix::fs::fstat(&file).at("read", &path)?);
             oldest = Some(oldest.map_or(since, |oldest: Moment| oldest.min(since)));
         }
         Ok(oldest)
     }
+
+    /// Leases that nobody has any more: whoever had one was killed, or failed.
+    pub(crate) fn left_leases(&self, boot: Boot) -> Result<Vec<PathBuf>> {
+        let mut left = self.leases(boot)?;
+        left.retain(|path| File::open(path).is_ok_and(|file| is_free(&file)));
+        Ok(left)
+    }
+
+    fn leases(&self, wanted: Boot) -> Result<Vec<PathBuf>> {
+        let ours = format!("{LEASE}{}.", boot());
+        let mut found = list(&self.locks())?;
+        found.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(LEASE) && name.starts_with(&ours) == (wanted == Boot::This)
+        });
+        Ok(found)
+    }
+}
+
+/// Whether nobody has a lease locked.
+fn is_free(lease: &File) -> bool {
+    retry(|| flock(lease, FlockOperation::NonBlockingLockShared)).is_ok()
+}
+
+/// What tells this start of the machine from others. Source: `random(4)`.
+fn boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        id.map_or_else(|_| "unknown".into(), |id| id.trim().to_owned())
+    })
 }
 
 /// Says that a file was changed now.

@@ -25,7 +25,8 @@
 //! - No path that comes from an archive or a tree is resolved on the host.
 //! - The files are the truth. Whatever `index.db` says can be found again by [`Store::reindex`].
 //! - Whoever puts something in keeps the collector from taking it away (lease, gc).
-//! - A crash at any point leaves a valid store and at most garbage in `stage/`.
+//! - A crash at any point leaves a valid store and at most garbage in `stage/`; after a power cut the next who
+//!   puts something in looks at what was not synced (recover).
 //!
 //! `FORMAT.md` beside this crate is the reference of everything on disk.
 
@@ -63,6 +64,7 @@ mod packed;
 mod partial;
 mod path;
 mod realisation;
+mod recover;
 mod scan;
 mod split;
 mod stage;

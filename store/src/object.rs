@@ -174,15 +174,17 @@ impl Store {
         self.lease()?;
         let path = self.object_path(id);
         match link(&path) {
-            Ok(()) => Ok(()),
-            Err(Errno::EXIST) if self.freshen_whole(id, size)? => Ok(()),
+            Ok(()) => {}
+            Err(Errno::EXIST) if self.freshen_whole(id, size)? => return Ok(()),
             Err(Errno::EXIST | Errno::NOENT) => {
                 let stage = self.stage_name();
                 link(&stage).at("create", &stage)?;
-                place(&stage, &path)
+                place(&stage, &path)?;
             }
-            Err(error) => Err(error).at("create", &path),
+            Err(error) => return Err(error).at("create", &path),
         }
+        self.put_in();
+        Ok(())
     }
 }
 

@@ -39,6 +39,6 @@ impl Store {
             blob,
             size,
         } = packed;
-        self.write_file(&path, format!("{diff_id} {blob} {size}\n").as_bytes())
+        self.write_beside(&path, format!("{diff_id} {blob} {size}\n").as_bytes())
     }
 }

@@ -54,17 +54,14 @@ impl Store {
         Ok(found)
     }
 
-    /// Keeps what a step led to, and how its tree came out of its parent.
+    /// Keeps what a step led to, when all of that was synced.
     pub fn record(&self, realisation: &Realisation) -> Result<()> {
         self.writable()?;
-        if let Some(layer) = realisation.layer {
-            self.put_base(realisation.tree, realisation.parent, layer)?;
-        }
         let path = self.realisation_path(realisation);
         if self.freshen(&path)? {
             return Ok(());
         }
-        self.write_durable(
+        self.write_whole(
             &path,
             &json("realisation", &realisation.key.to_string(), realisation)?,
         )?;

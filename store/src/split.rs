@@ -100,7 +100,9 @@ impl SplitWriter {
             file.flush()
         };
         write(&mut self).at("write", &self.stage)?;
-        place(&self.stage, &store.split_path(diff_id))
+        place(&self.stage, &store.split_path(diff_id))?;
+        store.put_in();
+        Ok(())
     }
 }
 

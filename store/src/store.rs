@@ -8,8 +8,8 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{FlockOperation, flock, syncfs};
 use rustix::io::Errno;
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use crate::error::{At as _, Error, Result};
 use crate::id::TreeId;
 use crate::index::Index;
-use crate::lease::Lease;
+use crate::lease::{Boot, Lease};
 use crate::meta;
 
 /// What the caller wants to do with a store.
@@ -39,6 +39,8 @@ pub struct Store {
     pub(crate) index: Mutex<Option<Index>>,
     /// What keeps the collector away from what we put in.
     pub(crate) lease: Mutex<Option<Lease>>,
+    /// Whether something was put in since the last sync.
+    pub(crate) unsynced: Arc<AtomicBool>,
     /// Trees that we build upon.
     pub(crate) held: Mutex<HashMap<TreeId, File>>,
 }
@@ -108,6 +110,7 @@ impl Store {
             _lock: lock,
             index: Mutex::new(None),
             lease: Mutex::new(None),
+            unsynced: Arc::default(),
             held: Mutex::default(),
         })
     }
@@ -149,12 +152,26 @@ impl Store {
         self.root.join("probes")
     }
 
-    /// Makes everything durable that was put in so far.
+    /// Makes everything durable that was put in so far, by others too.
     pub fn sync(&self) -> Result<()> {
-        match self.access {
-            Access::ReadWrite => syncfs(&self.directory).at("sync", &self.root),
-            Access::ReadOnly => Ok(()),
+        if self.access == Access::ReadOnly {
+            return Ok(());
         }
+        let left = self.left_leases(Boot::This)?;
+        self.unsynced.store(false, Ordering::Release);
+        if let Err(error) = syncfs(&self.directory) {
+            self.put_in();
+            return Err(error).at("sync", &self.root);
+        }
+        for path in left {
+            let _ = fs::remove_file(path);
+        }
+        Ok(())
+    }
+
+    /// Notes that something is in its place and not synced.
+    pub(crate) fn put_in(&self) {
+        self.unsynced.store(true, Ordering::Release);
     }
 
     /// Makes durable what was put in so far, while `work` puts in the rest. Most of what there is to sync
@@ -193,11 +210,14 @@ impl Store {
     /// Writes a whole file: complete under a temporary name, then moved into place.
     pub(crate) fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.lease()?;
-        self.write(path, bytes, false)
+        self.write(path, bytes, false)?;
+        self.put_in();
+        Ok(())
     }
 
-    /// [`Store::write_file`] for what refers to other files, which were synced before: durable.
-    pub(crate) fn write_durable(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    /// [`Store::write_file`] for what refers to other files, which were synced before. After a power cut it
+    /// is there whole or not at all; its name is durable with the next sync.
+    pub(crate) fn write_whole(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.lease()?;
         self.write(path, bytes, true)
     }
@@ -207,7 +227,7 @@ impl Store {
         self.write(path, bytes, false)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
+    fn write(&self, path: &Path, bytes: &[u8], whole: bool) -> Result<()> {
         self.writable()?;
         let stage = self.stage_name();
         let write = || {
@@ -217,7 +237,7 @@ impl Store {
                 .mode(0o644)
                 .open(&stage)?;
             file.write_all(bytes)?;
-            if durable { file.sync_data() } else { Ok(()) }
+            if whole { file.sync_data() } else { Ok(()) }
         };
         write().at("write", &stage)?;
         place(&stage, path)
@@ -315,6 +335,9 @@ fn create(root: &Path) -> Result<()> {
             .create(&path)
             .at("create", &path)?;
     }
+    // A file that is synced may be there without what is beside it: btrfs logs it alone.
+    let directory = File::open(root).at("open", root)?;
+    syncfs(&directory).at("sync", root)?;
     for (name, text) in [("CACHEDIR.TAG", CACHEDIR_TAG), ("meta.toml", meta::TEXT)] {
         let path = root.join(name);
         let new = root.join(format!("{name}.{}", std::process::id()));

@@ -94,7 +94,7 @@ impl Store {
             return Ok(path);
         }
         let image = erofs::image(&self.tree(id)?)?;
-        self.write_beside(&path, &image)?;
+        self.write_file(&path, &image)?;
         Ok(path)
     }
 
@@ -102,8 +102,11 @@ impl Store {
     /// once: whether it is so.
     pub fn fact(&self, id: TreeId, what: &str, find: impl FnOnce(&Tree) -> bool) -> Result<bool> {
         let path = self.tree_path(id, what);
-        if let Some(known) = read_optional(&path)? {
-            return Ok(known == b"yes\n");
+        match read_optional(&path)?.as_deref() {
+            Some(b"yes\n") => return Ok(true),
+            Some(b"no\n") => return Ok(false),
+            // After a power cut there may be a file without what was written to it.
+            _ => {}
         }
         let is = find(&self.tree(id)?);
         if self.access() == Access::ReadWrite {

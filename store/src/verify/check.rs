@@ -362,7 +362,8 @@ impl Check<'_> {
     }
 }
 
-fn blob(path: &Path) -> Result<()> {
+/// Holds a blob against its name.
+pub(crate) fn blob(path: &Path) -> Result<()> {
     let shard = path.parent().map(name).unwrap_or_default();
     let digest = format!("sha256:{shard}{}", name(path));
     let digest: Digest = digest
@@ -383,7 +384,7 @@ fn name(path: &Path) -> String {
 }
 
 /// Reads to the end and compares the digest.
-fn expect(digest: &Digest, mut reader: impl io::Read) -> Result<()> {
+pub(crate) fn expect(digest: &Digest, mut reader: impl io::Read) -> Result<()> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 128 << 10];
     loop {

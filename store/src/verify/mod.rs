@@ -15,10 +15,11 @@ mod repair;
 
 use std::path::PathBuf;
 
+pub(crate) use check::{blob, expect};
 pub use repair::Repaired;
 
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{Access, Store};
 
 /// Something in a store that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +38,9 @@ impl Store {
     /// back with their digests, images and realisations lead to trees, and the index says what the
     /// files say. Damage is the result, not an error.
     pub fn verify(&self) -> Result<Vec<Damage>> {
+        if self.access() == Access::ReadWrite {
+            self.recover()?;
+        }
         let findings = check::check(self)?;
         affected::damages(self, &findings)
     }

@@ -35,6 +35,7 @@ impl Store {
     /// leads to it. Afterwards [`Store::verify`] finds nothing.
     pub fn repair(&self) -> Result<Repaired> {
         self.writable()?;
+        self.recover()?;
         let findings = check(self)?;
         let mut repair = Repair {
             store: self,
