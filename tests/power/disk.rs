@@ -262,6 +262,12 @@ impl Mounted {
         execute(command.arg(target));
         Self(target.to_owned())
     }
+
+    /// Has another file in the place of one.
+    pub(crate) fn over(target: &str, source: &Path) -> Self {
+        execute(Command::new("mount").arg("--bind").arg(source).arg(target));
+        Self(target.into())
+    }
 }
 
 impl Drop for Mounted {
