@@ -13,8 +13,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use registry::Registry;
+use rustix::process::{Pid, Signal, kill_process};
 use support::{Kitchen, Output, Racker, execute, temporary, tool};
 
 /// Calls that change files, or make changes last.
@@ -94,9 +97,9 @@ fn at_every_call(kitchen: &Kitchen, work: &Work<'_>, finish: impl Fn(&Racker, &s
                 let output = strace(&racker, call, &inject, work.arguments);
                 match output.code {
                     // The signal ends strace too.
-                    None | Some(137) => points.killed += 1,
+                    None | Some(137) if place == 0 => points.killed += 1,
                     Some(0) => points.survived += 1,
-                    Some(_) => points.failed += 1,
+                    _ => points.failed += 1,
                 }
                 // The network wakes itself by writing to what is no file, and takes a failure ill.
                 let woken = output.stderr.contains("failed to wake I/O driver");
@@ -118,12 +121,40 @@ fn at_every_call(kitchen: &Kitchen, work: &Work<'_>, finish: impl Fn(&Racker, &s
 }
 
 fn strace(racker: &Racker, call: &str, inject: &str, arguments: &[&str]) -> Output {
+    let directory = temporary();
+    let log = directory.path().join("log");
     let mut command = racker.surround(tool("strace", "strace"));
     // All other calls go on without being looked at.
-    command.args(["-f", "--seccomp-bpf", "-o", "/dev/null", "-e"]);
-    command.args([&format!("trace={call}"), "-e", inject]);
+    command
+        .args(["-f", "-y", "--seccomp-bpf", "-o"])
+        .arg(&log)
+        .args(["-e", &format!("trace={call}"), "-e", inject]);
     command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
-    racker.finish(command)
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                if let Some(thread) = sleeper(&log) {
+                    let _ = kill_process(thread, Signal::KILL);
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let output = racker.finish(command);
+        over.store(true, Ordering::Relaxed);
+        output
+    })
+}
+
+/// A thread of racker's that could not wake another one, because the counter that it wakes it by was made to
+/// fail. No machine does that, and racker would wait until the network takes too long: it is ended.
+fn sleeper(log: &Path) -> Option<Pid> {
+    let log = fs::read_to_string(log).ok()?;
+    let line = log
+        .lines()
+        .find(|line| line.contains("[eventfd]>") && line.ends_with("(INJECTED)"))?;
+    Pid::from_raw(line.split_once(' ')?.0.parse().ok()?)
 }
 
 /// How often one thread of the undisturbed work calls each of the calls, at most.

@@ -255,7 +255,6 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
         layers,
     };
     store.put_image(&image)?;
-    store.sync()?;
     Ok(image)
 }
 

@@ -85,7 +85,6 @@ pub(crate) fn from_layers(
         created: config.created.unwrap_or(now),
         layers,
     };
-    store.sync().map_err(failed)?;
     store.put_image(&image).map_err(failed)?;
     Ok(image)
 }

@@ -77,12 +77,10 @@ pub fn bake(
     let epoch = lock.epoch_of(dated, &work.platform);
     work.keeper.finish()?;
     let image = image(shop.store, chain, &work.base, &work.results, epoch)?;
-    let changed = shop.store.image(&image.name)?.as_ref() != Some(&image);
-    if changed {
+    if shop.store.image(&image.name)?.as_ref() != Some(&image) {
         shop.store.put_image(&image)?;
-    }
-    if changed || work.made > 0 {
-        // The names of records too.
+    } else if work.made > 0 {
+        // The names of the records.
         shop.store.sync()?;
     }
     Ok(Baked {

@@ -55,7 +55,6 @@ impl Keeper {
         self.begin(move || {
             let _turn = turn;
             let store = Store::open(&root, Access::ReadWrite)?;
-            store.sync()?;
             Ok(store.record(&realisation)?)
         });
     }

@@ -272,7 +272,6 @@ impl Step<'_> {
         let store = self.shop.store;
         let keep = || self.keep(parent, document, made, milliseconds);
         let realisation = store.sync_beside(keep)??;
-        store.sync()?;
         store.record(&realisation)?;
         Ok(realisation)
     }

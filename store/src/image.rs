@@ -97,10 +97,10 @@ impl Store {
         Ok(images)
     }
 
-    /// Names an image, or gives its name to another one, for good: what it refers to was synced before.
+    /// Makes durable what was put in so far, and then names an image, or gives its name to another one, for good.
     pub fn put_image(&self, image: &Image) -> Result<()> {
         let path = self.image_path(&image.name)?;
-        self.write_whole(&path, &json("image", &image.name, image)?)?;
+        self.write_durable(&path, &json("image", &image.name, image)?)?;
         let directory = path.parent().unwrap_or(&path);
         let synced = File::open(directory).and_then(|it| it.sync_all());
         synced.at("sync", directory)?;

@@ -167,7 +167,7 @@ impl Store {
         self.recover()?;
         let mut oldest = None;
         for path in self.leases(Boot::This)? {
-            let Some(file) = File::open(&path).ok().filter(|file| !is_free(file)) else {
+            let Some(file) = File::open(&path).ok().filter(|it| !is_free(it)) else {
                 continue;
             };
             let since = changed(&rustix::fs::fstat(&file).at("read", &path)?);
@@ -176,11 +176,14 @@ impl Store {
         Ok(oldest)
     }
 
-    /// Leases that nobody has any more: whoever had one was killed, or failed.
-    pub(crate) fn left_leases(&self, boot: Boot) -> Result<Vec<PathBuf>> {
-        let mut left = self.leases(boot)?;
-        left.retain(|path| File::open(path).is_ok_and(|file| is_free(&file)));
-        Ok(left)
+    /// Leases that nobody has any more: whoever had one was killed, or failed. Whoever is just about to lock
+    /// one of them waits as long as this is kept, and then finds it gone.
+    pub(crate) fn left_leases(&self, boot: Boot) -> Result<Vec<(PathBuf, File)>> {
+        let left = self.leases(boot)?.into_iter().filter_map(|path| {
+            let file = File::open(&path).ok().filter(is_free)?;
+            Some((path, file))
+        });
+        Ok(left.collect())
     }
 
     fn leases(&self, wanted: Boot) -> Result<Vec<PathBuf>> {
@@ -194,7 +197,7 @@ impl Store {
     }
 }
 
-/// Whether nobody has a lease locked.
+/// Whether nobody has a lease locked, which as long as the file is open nobody will.
 fn is_free(lease: &File) -> bool {
     retry(|| flock(lease, FlockOperation::NonBlockingLockShared)).is_ok()
 }

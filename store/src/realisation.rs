@@ -54,14 +54,14 @@ impl Store {
         Ok(found)
     }
 
-    /// Keeps what a step led to, when all of that was synced.
+    /// Makes durable what was put in so far, and then keeps what a step led to.
     pub fn record(&self, realisation: &Realisation) -> Result<()> {
         self.writable()?;
         let path = self.realisation_path(realisation);
         if self.freshen(&path)? {
             return Ok(());
         }
-        self.write_whole(
+        self.write_durable(
             &path,
             &json("realisation", &realisation.key.to_string(), realisation)?,
         )?;

@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 
 use rayon::prelude::*;
-use rustix::fs::{FlockOperation, flock, lstat, syncfs};
+use rustix::fs::{FlockOperation, flock, fstat, lstat, syncfs};
 
 use crate::erofs;
 use crate::error::{At as _, Result};
@@ -32,13 +32,15 @@ impl Store {
         retry(|| flock(&turn, FlockOperation::LockExclusive)).at("lock", &locks)?;
         let left = self.left_leases(Boot::Another)?;
         // When it began: the change of the inode may be that of a copy.
-        let began = left.iter().filter_map(|path| Some(modified(&lstat(path).ok()?)));
+        let began = left
+            .iter()
+            .filter_map(|(_, file)| Some(modified(&fstat(file).ok()?)));
         let Some(since) = began.min() else {
             return Ok(());
         };
         self.sift(since)?;
         syncfs(&turn).at("sync", self.root())?;
-        for path in left {
+        for (path, _locked) in left {
             let _ = fs::remove_file(path);
         }
         Ok(())
@@ -65,7 +67,11 @@ impl Store {
     ) -> Result<()> {
         let shards = list(&self.root().join(directory))?;
         shards.into_par_iter().try_for_each(|path| {
-            let files = if path.is_dir() { list(&path)? } else { vec![path] };
+            let files = if path.is_dir() {
+                list(&path)?
+            } else {
+                vec![path]
+            };
             files.into_par_iter().try_for_each(|path| {
                 let young = lstat(&path).is_ok_and(|stat| changed(&stat) >= since);
                 if !young || whole(&path).is_some() {
@@ -103,7 +109,11 @@ impl Store {
         if let Some(id) = name.strip_suffix(".layer") {
             return self.layer(id.parse().ok()?).ok().map(drop);
         }
-        let diff_id: Digest = name.strip_suffix(".split")?.replace('-', ":").parse().ok()?;
+        let diff_id: Digest = name
+            .strip_suffix(".split")?
+            .replace('-', ":")
+            .parse()
+            .ok()?;
         self.changeset(&diff_id).ok()??;
         expect(&diff_id, self.export_tar(&diff_id).ok()?).ok()
     }
@@ -111,7 +121,9 @@ impl Store {
 
 fn object(path: &Path) -> Option<()> {
     let shard = path.parent()?.file_name()?.to_str()?;
-    let id: ObjectId = format!("{shard}{}", path.file_name()?.to_str()?).parse().ok()?;
+    let id: ObjectId = format!("{shard}{}", path.file_name()?.to_str()?)
+        .parse()
+        .ok()?;
     let mut hash = blake3::Hasher::new();
     hash.update_reader(File::open(path).ok()?).ok()?;
     (hash.finalize().as_bytes() == id.as_bytes()).then_some(())

@@ -163,7 +163,7 @@ impl Store {
             self.put_in();
             return Err(error).at("sync", &self.root);
         }
-        for path in left {
+        for (path, _locked) in left {
             let _ = fs::remove_file(path);
         }
         Ok(())
@@ -215,9 +215,9 @@ impl Store {
         Ok(())
     }
 
-    /// [`Store::write_file`] for what refers to other files, which were synced before. After a power cut it
-    /// is there whole or not at all; its name is durable with the next sync.
-    pub(crate) fn write_whole(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    /// [`Store::write_file`] for what refers to other files: everything that was put in so far is made durable
+    /// before it is in its place. Its name is durable with the next sync.
+    pub(crate) fn write_durable(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         self.lease()?;
         self.write(path, bytes, true)
     }
@@ -227,7 +227,7 @@ impl Store {
         self.write(path, bytes, false)
     }
 
-    fn write(&self, path: &Path, bytes: &[u8], whole: bool) -> Result<()> {
+    fn write(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
         self.writable()?;
         let stage = self.stage_name();
         let write = || {
@@ -236,10 +236,12 @@ impl Store {
                 .create_new(true)
                 .mode(0o644)
                 .open(&stage)?;
-            file.write_all(bytes)?;
-            if whole { file.sync_data() } else { Ok(()) }
+            file.write_all(bytes)
         };
         write().at("write", &stage)?;
+        if durable {
+            self.sync()?;
+        }
         place(&stage, path)
     }
 }

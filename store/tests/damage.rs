@@ -80,6 +80,7 @@ impl Sample {
             milliseconds: 5,
             log: None,
         };
+        store.put_base(tree, Some(base_id), layer).unwrap();
         store.sync().unwrap();
         store.record(&realisation).unwrap();
         let layer = |layer, tree, diff_id| ImageLayer {

@@ -300,10 +300,13 @@ fn records_are_found_with_and_without_the_index() {
     let newest_first = [records[1].clone(), records[0].clone()];
     assert_eq!(store.recent("web", 2).unwrap(), newest_first);
     assert!(store.recent("web", 1).unwrap().is_empty());
-    assert_eq!(
-        store.base(records[0].tree).unwrap(),
-        Some((records[0].parent, records[0].layer.unwrap()))
+    let (tree, parent, layer) = (
+        records[0].tree,
+        records[0].parent,
+        records[0].layer.unwrap(),
     );
+    store.put_base(tree, parent, layer).unwrap();
+    assert_eq!(store.base(tree).unwrap(), Some((parent, layer)));
     let image = Image {
         name: "localhost/web:latest".into(),
         tree: records[0].tree,

@@ -61,7 +61,8 @@ fn images(kitchen: &Kitchen, racker: &Racker) -> BTreeMap<String, Value> {
         let layout = kitchen.path(&format!("out-{}", image.tree));
         let target = format!("oci:{}", layout.display());
         racker.run(&["save", &image.name, &target]).success();
-        let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+        let index: Value =
+            serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
         json!({
             "tree": image.tree.to_string(),
             "tar": hex,
@@ -129,13 +130,19 @@ fn a_store_of_the_future_is_left_alone() {
         (feature, "it has the feature \"doors\""),
     ] {
         fs::write(&meta, text).unwrap();
-        for arguments in [&["images"][..], &["store", "verify", "--repair"], &["store", "gc"]] {
+        for arguments in [
+            &["images"][..],
+            &["store", "verify", "--repair"],
+            &["store", "gc"],
+        ] {
             racker.run(arguments).code(1).one_message().says(reason);
         }
     }
     fs::write(&meta, today).unwrap();
     let after = support::snapshot(racker.store());
-    let changed = after.iter().filter(|(path, it)| before.get(*path) != Some(it));
+    let changed = after
+        .iter()
+        .filter(|(path, it)| before.get(*path) != Some(it));
     let changed: Vec<_> = changed.map(|(path, _)| path.file_name().unwrap()).collect();
     assert_eq!(changed, ["meta.toml"]);
 }
@@ -163,7 +170,12 @@ fn the_fixture_of_the_current_format_is_made() {
     let archive = kitchen.path("layer.tar");
     let mut pack = Command::new("tar");
     pack.args(["--sort=name", "--mtime=@0", "--owner=7", "--group=7", "-C"]);
-    execute(pack.arg(kitchen.path("")).arg("-cf").arg(&archive).arg("site"));
+    execute(
+        pack.arg(kitchen.path(""))
+            .arg("-cf")
+            .arg(&archive)
+            .arg("site"),
+    );
     let layout = registry::layout(&kitchen.path("layout"), &[&archive]);
     racker.run(&["pull", &layout]).success();
     let described = json!({
@@ -175,7 +187,12 @@ fn the_fixture_of_the_current_format_is_made() {
     let plain = kitchen.path("store.tar");
     let mut pack = Command::new("tar");
     pack.args(["--sort=name", "--numeric-owner", "-C"]);
-    execute(pack.arg(kitchen.path("")).arg("-cf").arg(&plain).arg("store"));
+    execute(
+        pack.arg(kitchen.path(""))
+            .arg("-cf")
+            .arg(&plain)
+            .arg("store"),
+    );
     let packed = zstd::encode_all(&*fs::read(plain).unwrap(), 19).unwrap();
     fs::create_dir_all(directory()).unwrap();
     fs::write(target, packed).unwrap();

@@ -85,7 +85,10 @@ impl Disk {
         File::create(file).unwrap();
         let fuse = File::options().read(true).write(true).open("/dev/fuse");
         let fuse = fuse.unwrap();
-        let options = format!("fd={},rootmode=100600,user_id=0,group_id=0", fuse.as_raw_fd());
+        let options = format!(
+            "fd={},rootmode=100600,user_id=0,group_id=0",
+            fuse.as_raw_fd()
+        );
         let options = CString::new(options).unwrap();
         let flags = MountFlags::NOSUID | MountFlags::NODEV;
         mount("disk", file, "fuse", flags, Some(options.as_c_str())).unwrap();

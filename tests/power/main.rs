@@ -67,7 +67,9 @@ impl Works {
         let mut fill = |directory: &str, small: usize, large: &[usize]| {
             let directory = kitchen.path(directory);
             fs::create_dir(&directory).unwrap();
-            let sizes = (0..small).map(|number| number * 97).chain(large.iter().copied());
+            let sizes = (0..small)
+                .map(|number| number * 97)
+                .chain(large.iter().copied());
             for (number, size) in sizes.enumerate() {
                 let bytes: Vec<u8> = (0..size).map(|_| dice.below(256) as u8).collect();
                 fs::write(directory.join(format!("f{number}")), bytes).unwrap();
@@ -92,7 +94,12 @@ impl Works {
         registry.push(&layout, "pulled:1", &[]);
         let manifest = registry::tool(
             "skopeo",
-            &["inspect", "--raw", "--tls-verify=false", &format!("docker://{}/pulled:1", registry.host)],
+            &[
+                "inspect",
+                "--raw",
+                "--tls-verify=false",
+                &format!("docker://{}/pulled:1", registry.host),
+            ],
         );
         let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
         let blob = manifest["layers"][0]["digest"].as_str().unwrap();
@@ -228,7 +235,10 @@ impl<'a> Session<'a> {
         let _ = fs::remove_file(&image);
         self.disk.cut(moment, loss, dice, &image);
         let mounted = Mounted::new(self.kind.name, &image, &self.after);
-        let _boot = Mounted::over("/proc/sys/kernel/random/boot_id", &self.works.kitchen.path("boot"));
+        let _boot = Mounted::over(
+            "/proc/sys/kernel/random/boot_id",
+            &self.works.kitchen.path("boot"),
+        );
         let racker = self.works.racker(&mounted);
         let mut wrong = Vec::new();
         let verify = |when: &str, wrong: &mut Vec<String>| {
