@@ -79,6 +79,7 @@ impl Points {
 fn at_every_call(kitchen: &Kitchen, work: &Work<'_>, finish: impl Fn(&Racker, &str)) -> Points {
     let racker = kitchen.racker.clone().env("RAYON_NUM_THREADS", "1");
     let mut points = Points::default();
+    let mut kills = 0;
     let counts = count(&racker, work);
     assert!(counts["write"] > 0 && counts["openat"] > 0, "{counts:?}");
     for (call, count) in counts {
@@ -92,6 +93,7 @@ fn at_every_call(kitchen: &Kitchen, work: &Work<'_>, finish: impl Fn(&Racker, &s
                     continue;
                 }
                 let what = format!("{fault} at {call} {number} of {:?}", work.arguments);
+                kills += usize::from(place == 0);
                 restore(work.before, racker.store());
                 let inject = format!("inject={call}:{fault}:when={number}");
                 let output = strace(&racker, call, &inject, work.arguments);
@@ -116,7 +118,9 @@ fn at_every_call(kitchen: &Kitchen, work: &Work<'_>, finish: impl Fn(&Racker, &s
             }
         }
     }
-    assert!(points.killed > 0 && points.failed > 0, "{points:?}");
+    // Threads do not share their work in the same way every time, so a few calls are not reached.
+    assert!(points.killed * 2 > kills, "{points:?} of {kills}");
+    assert!(points.failed > 0, "{points:?}");
     points
 }
 
@@ -124,9 +128,9 @@ fn strace(racker: &Racker, call: &str, inject: &str, arguments: &[&str]) -> Outp
     let directory = temporary();
     let log = directory.path().join("log");
     let mut command = racker.surround(tool("strace", "strace"));
-    // All other calls go on without being looked at.
+    // Not with --seccomp-bpf: strace 6.1 injects into one call then and no more.
     command
-        .args(["-f", "-y", "--seccomp-bpf", "-o"])
+        .args(["-f", "-y", "-o"])
         .arg(&log)
         .args(["-e", &format!("trace={call}"), "-e", inject]);
     command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
@@ -163,7 +167,7 @@ fn count(racker: &Racker, work: &Work<'_>) -> BTreeMap<&'static str, usize> {
     let directory = temporary();
     let log = directory.path().join("log");
     let mut command = racker.surround(tool("strace", "strace"));
-    command.args(["-f", "--seccomp-bpf", "-o"]).arg(&log);
+    command.args(["-f", "-o"]).arg(&log);
     command.args(["-e", &format!("trace={}", CALLS.join(","))]);
     command
         .arg(env!("CARGO_BIN_EXE_racker"))
