@@ -5,7 +5,7 @@
 //! disk is put together as it was at many moments, without some of what had not been flushed, and mounted.
 //!
 //! Needs root and the Debian packages `xfsprogs`, `btrfs-progs`, `e2fsprogs`, `docker-registry`, `skopeo` and
-//! `umoci`. `RACKER_POWER_CUTS` is the number of moments that are tried per session.
+//! `umoci`. `RACKER_POWER_CUTS` is the number of moments that are tried per session, `RACKER_SEED` gives others.
 
 mod disk;
 #[path = "../support/registry.rs"]
@@ -13,18 +13,17 @@ mod disk;
 mod registry;
 #[path = "../support/mod.rs"]
 mod support;
+mod works;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use disk::{Dice, Disk, Loss, Mounted};
-use registry::Registry;
-use support::{Kitchen, Output, Racker, execute};
+use support::{Output, Racker};
+use works::{Works, lock, trees};
 
 /// Moments that are tried of each session, besides the ends of all work.
 const CUTS: usize = 4;
@@ -48,142 +47,6 @@ const BTRFS: Kind = Kind {
     name: "btrfs",
     make: &["mkfs.btrfs", "-q", "-K"],
 };
-
-/// What racker is asked to do, one after the other.
-struct Works {
-    kitchen: Kitchen,
-    _registry: Registry,
-    all: Vec<Vec<String>>,
-    /// Names of the images that each of them makes.
-    makes: Vec<Option<&'static str>>,
-    /// What all of it leads to: trees by the names of their images.
-    expected: BTreeMap<String, String>,
-}
-
-impl Works {
-    fn new() -> Self {
-        let (kitchen, registry) = (Kitchen::new(), Registry::start());
-        let mut dice = Dice(7);
-        let mut fill = |directory: &str, small: usize, large: &[usize]| {
-            let directory = kitchen.path(directory);
-            fs::create_dir(&directory).unwrap();
-            let sizes = (0..small)
-                .map(|number| number * 97)
-                .chain(large.iter().copied());
-            for (number, size) in sizes.enumerate() {
-                let bytes: Vec<u8> = (0..size).map(|_| dice.below(256) as u8).collect();
-                fs::write(directory.join(format!("f{number}")), bytes).unwrap();
-            }
-        };
-        fill("site", 60, &[1 << 20, 3_000_000]);
-        fill("more", 20, &[700_000]);
-        fill("pulled", 40, &[2_500_000, 100_000]);
-        fill("imported", 30, &[1_500_000]);
-        for name in ["pulled", "imported"] {
-            execute(
-                Command::new("tar")
-                    .args(["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "-C"])
-                    .arg(kitchen.path(name))
-                    .arg("-cf")
-                    .arg(kitchen.path(&format!("{name}.tar")))
-                    .arg("."),
-            );
-        }
-        let layers = [kitchen.path("pulled.tar"), kitchen.path("imported.tar")];
-        let layout = registry::layout(&kitchen.path("layout"), &[&layers[0], &layers[1]]);
-        registry.push(&layout, "pulled:1", &[]);
-        let manifest = registry::tool(
-            "skopeo",
-            &[
-                "inspect",
-                "--raw",
-                "--tls-verify=false",
-                &format!("docker://{}/pulled:1", registry.host),
-            ],
-        );
-        let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-        let blob = manifest["layers"][0]["digest"].as_str().unwrap();
-        let url = format!("http://{}/v2/pulled/blobs/{blob}", registry.host);
-        // The machine is another one after it was started again.
-        kitchen.write("boot", "31415926-5358-4979-8323-846264338327\n");
-        kitchen.write(
-            "small.toml",
-            &format!(
-                "name = \"small\"\nfrom = \"scratch\"\n\
-                 [[step]]\ncopy = {{ from = \"site\", to = \"/site\" }}\n\
-                 [[step]]\nfetch = {{ url = \"{url}\", to = \"/fetched\" }}\n\
-                 [[step]]\ncopy = {{ from = \"small.toml\", to = \"/small.toml\" }}\n"
-            ),
-        );
-        kitchen.write(
-            "other.toml",
-            "name = \"other\"\nfrom = \"scratch\"\n\
-             [[step]]\ncopy = { from = \"more\", to = \"/more\" }\n",
-        );
-        let pulled = format!("{}/pulled:1", registry.host);
-        let all: [(&[&str], Option<&str>); 7] = [
-            (&["bake", "small.toml", "--lock", LOCK], Some("small")),
-            (&["pull", &pulled], Some("pulled")),
-            (&["bake", "other.toml"], None),
-            (&["rmi", "other"], None),
-            (&["import", "imported.tar", "imported"], Some("imported")),
-            (&["tag", "small", "tagged"], Some("tagged")),
-            (&["store", "gc", "--older-than", "0"], None),
-        ];
-        let mut works = Self {
-            all: all
-                .iter()
-                .map(|(arguments, _)| arguments.iter().map(|&it| it.to_owned()).collect())
-                .collect(),
-            makes: all.iter().map(|(_, makes)| *makes).collect(),
-            expected: BTreeMap::new(),
-            _registry: registry,
-            kitchen,
-        };
-        works.all_of(&works.kitchen.racker);
-        works.expected = trees(&works.kitchen.racker);
-        works
-    }
-
-    fn work(&self, racker: &Racker, number: usize) -> Output {
-        let lock = lock(racker);
-        let arguments = self.all[number].iter().map(|it| match &**it {
-            LOCK => lock.to_str().unwrap(),
-            it => it,
-        });
-        racker.run(&arguments.collect::<Vec<_>>())
-    }
-
-    fn all_of(&self, racker: &Racker) {
-        for number in 0..self.all.len() {
-            self.work(racker, number).success();
-        }
-    }
-
-    fn racker(&self, mounted: &Mounted) -> Racker {
-        Racker::new(&mounted.0.join("store")).at(&self.kitchen.path(""))
-    }
-}
-
-/// Stands for the path of the recipe's lock, which lies beside the store.
-const LOCK: &str = "LOCK";
-
-fn lock(racker: &Racker) -> PathBuf {
-    racker.store().with_file_name("small.lock")
-}
-
-/// Trees of all images, by the last part of their names.
-fn trees(racker: &Racker) -> BTreeMap<String, String> {
-    let images = racker.open().images().unwrap();
-    let short = |name: &str| {
-        let name = name.rsplit('/').next().unwrap_or_default();
-        name.split(':').next().unwrap_or_default().to_owned()
-    };
-    images
-        .iter()
-        .map(|image| (short(&image.name), image.tree.to_string()))
-        .collect()
-}
 
 /// What racker did on a disk.
 struct Session<'a> {
@@ -209,14 +72,17 @@ impl<'a> Session<'a> {
         let done = std::thread::scope(|scope| {
             scope.spawn(|| noise(&mounted.0, &over));
             let all = 0..works.all.len();
-            let done = all.map(|number| {
-                works.work(&racker, number).success();
-                disk.moment()
-            });
-            let done = done.collect();
+            let done = all.map(|number| (works.work(&racker, number), disk.moment()));
+            let done: Vec<(Output, usize)> = done.collect();
+            // The neighbour ends before anything can fail.
             over.store(true, Ordering::Relaxed);
             done
         });
+        let done = done.into_iter().map(|(output, moment)| {
+            output.success();
+            moment
+        });
+        let done = done.collect();
         drop(mounted);
         Self {
             after: path("after"),
@@ -259,10 +125,10 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        let read = |racker: &Racker| fs::read_to_string(lock(racker)).unwrap_or_default();
+        let read = |racker: &Racker| fs::read_to_string(lock(racker)).ok();
         let locked = read(&racker);
         let whole = locked == read(&self.works.kitchen.racker);
-        if !whole && (self.done[0] <= moment || !locked.is_empty()) {
+        if !whole && (self.done[0] <= moment || locked.is_some()) {
             wrong.push(format!("this is no lock: {locked:?}"));
         }
         // The last of all takes away what the steps led to.
