@@ -88,7 +88,7 @@ impl Store {
         loop {
             let name = self.stage_name();
             let name = name.file_name().unwrap_or_default().to_string_lossy();
-            let path = self.locks().join(format!("{LEASE}{}.{name}", boot()));
+            let path = self.locks().join(format!("{LEASE}{}.{name}", boot_id()));
             let lock = File::create_new(&path).at("create", &path)?;
             retry(|| flock(&lock, FlockOperation::LockExclusive)).at("lock", &path)?;
             // Only now: a collector that saw it without a lock looked before this moment.
@@ -166,7 +166,7 @@ impl Store {
     pub(crate) fn oldest_lease(&self) -> Result<Option<Moment>> {
         self.recover()?;
         let mut oldest = None;
-        for path in self.leases(Boot::This)? {
+        for path in self.leases()? {
             let Some(file) = File::open(&path).ok().filter(|it| !is_free(it)) else {
                 continue;
             };
@@ -179,19 +179,24 @@ impl Store {
     /// Leases that nobody has any more: whoever had one was killed, or failed. Whoever is just about to lock
     /// one of them waits as long as this is kept, and then finds it gone.
     pub(crate) fn left_leases(&self, boot: Boot) -> Result<Vec<(PathBuf, File)>> {
-        let left = self.leases(boot)?.into_iter().filter_map(|path| {
+        let ours = format!("{LEASE}{}.", boot_id());
+        let mut left = self.leases()?;
+        left.retain(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(&ours) == (boot == Boot::This)
+        });
+        let left = left.into_iter().filter_map(|path| {
             let file = File::open(&path).ok().filter(is_free)?;
             Some((path, file))
         });
         Ok(left.collect())
     }
 
-    fn leases(&self, wanted: Boot) -> Result<Vec<PathBuf>> {
-        let ours = format!("{LEASE}{}.", boot());
+    fn leases(&self) -> Result<Vec<PathBuf>> {
         let mut found = list(&self.locks())?;
         found.retain(|path| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with(LEASE) && name.starts_with(&ours) == (wanted == Boot::This)
+            name.starts_with(LEASE)
         });
         Ok(found)
     }
@@ -203,7 +208,7 @@ fn is_free(lease: &File) -> bool {
 }
 
 /// What tells this start of the machine from others. Source: `random(4)`.
-fn boot() -> &'static str {
+fn boot_id() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
     BOOT.get_or_init(|| {
         let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");

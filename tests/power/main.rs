@@ -26,7 +26,7 @@ use support::{Output, Racker};
 use works::{Works, lock, trees};
 
 /// Moments that are tried of each session, besides the ends of all work.
-const CUTS: usize = 4;
+const CUTS: usize = 3;
 
 /// A file system, and how it is made.
 #[derive(Clone, Copy)]
