@@ -101,6 +101,7 @@ fn make(root: &Path, objects: u64, images: u64) -> Result<()> {
         let after = tree(&files)?;
         let (id, layer) = store.put_successor(base, &before, &after)?;
         let key = StepKey::from_bytes(*blake3::hash(&number.to_le_bytes()).as_bytes());
+        store.put_base(id, Some(base), layer)?;
         store.record(&Realisation {
             key,
             document: json!({ "number": number }),
