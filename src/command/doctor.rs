@@ -7,7 +7,7 @@ use std::process::Command;
 use serde::Serialize;
 
 use super::Context;
-use crate::container::{cgroup, nspawn};
+use crate::container::{bridge, cgroup, nspawn};
 use crate::failure::{FAILED, Failure};
 use crate::sys::{IdMap, user_namespace};
 use crate::ui::{Table, size};
@@ -62,7 +62,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             State::Weak,
         ),
         program("ip", "iproute2", "containers with a network", State::Weak),
-        firewall(),
+        way_out(),
         kernel(),
         file_system("overlay", State::Missing, "checkouts and snapshots"),
         file_system("erofs", State::Weak, "mounting trees without a checkout"),
@@ -97,19 +97,26 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
 }
 
 /// What gives containers a way out.
-fn firewall() -> Finding {
+fn way_out() -> Finding {
+    let thing = "nft, iptables or pasta";
     let paths: Vec<_> = std::env::split_paths(crate::container::process::PATH).collect();
-    let found = ["nft", "iptables"]
-        .into_iter()
-        .find(|name| paths.iter().any(|path| path.join(name).exists()));
-    match found {
-        Some(name) => good("nft or iptables", name),
-        None => Finding {
-            thing: "nft or iptables",
-            state: State::Weak,
-            found: "not installed: no containers with a network".into(),
-            mend: Some("apt-get install nftables".into()),
-        },
+    let installed = |name: &&str| paths.iter().any(|path| path.join(name).exists());
+    let bridged = bridge::permitted().then_some(["nft", "iptables"]);
+    let mut names = bridged.into_iter().flatten().chain(["pasta"]);
+    match names.find(installed) {
+        Some(name) => good(thing, name),
+        None if bridge::permitted() => bad(
+            thing,
+            State::Weak,
+            "not installed: no containers with a network".into(),
+            "apt-get install nftables",
+        ),
+        None => bad(
+            thing,
+            State::Weak,
+            "no right to make a network, and no pasta: no containers with a network".into(),
+            "apt-get install passt",
+        ),
     }
 }
 

@@ -6,6 +6,7 @@ use super::Context;
 use super::named::{Listing, Names, need};
 use crate::container::network::{DEFAULT, Network, Networks};
 use crate::failure::{FAILED, Failure};
+use crate::lifecycle::config::PASTA_NETWORK;
 use crate::ui::Column;
 
 const COLUMNS: [Column; 3] = [
@@ -102,7 +103,8 @@ fn check(name: &str) -> Result<(), Failure> {
         .bytes()
         .next()
         .is_some_and(|it| it.is_ascii_alphanumeric());
-    if matches!(name, "none" | "host" | "bridge" | "default" | DEFAULT) {
+    let own = [DEFAULT, PASTA_NETWORK, "none", "host", "bridge", "default"];
+    if own.contains(&name) {
         return Err(Failure::new(
             FAILED,
             format!("network name {name} is racker's own"),

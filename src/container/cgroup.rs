@@ -99,6 +99,16 @@ impl Cgroup {
         })
     }
 
+    /// Creates a group in this one.
+    pub(super) fn child(&self, name: &str) -> io::Result<Self> {
+        let name = format!("{}/{name}", self.name);
+        mkdirat(&self.hierarchy, &name, Mode::from_raw_mode(0o755))?;
+        Ok(Self {
+            hierarchy: self.hierarchy.try_clone()?,
+            name,
+        })
+    }
+
     /// The group `name` below `hierarchy`, which may be gone.
     pub fn existing(hierarchy: OwnedFd, name: String) -> Self {
         Self { hierarchy, name }

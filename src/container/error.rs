@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::bridge::Lack;
+
 /// An error of the container part; the message says what and where, [`Error::hints`] what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,9 +62,15 @@ pub enum Error {
     /// A network could not be set up or joined.
     #[error("network: {0}")]
     Network(String),
-    /// Nothing can give a network a way out.
-    #[error("a container's network needs nft or iptables, and neither is installed")]
-    NoFirewall,
+    /// The host has no right or no program to make a bridge.
+    #[error("cannot make a network for containers: {0}")]
+    NoBridge(Lack),
+    /// pasta is not installed.
+    #[error("pasta is not installed")]
+    PastaMissing,
+    /// pasta ended before the container had a way out.
+    #[error("pasta gives the container no way out: {0}")]
+    Pasta(String),
     /// A port of the host is taken.
     #[error("bind for {0} failed: port is already allocated")]
     PortTaken(std::net::SocketAddr),
@@ -99,15 +107,23 @@ impl Error {
             Self::NspawnMissing => {
                 vec!["install it: apt-get install systemd-container".into()]
             }
-            Self::NoFirewall => vec![
-                "install one: apt-get install nftables".into(),
-                "--network=none or --network=host needs none".into(),
-            ],
-            Self::Io { action, source }
-                if action == "start ip" && source.kind() == io::ErrorKind::NotFound =>
-            {
-                vec!["install it: apt-get install iproute2".into()]
+            Self::NoBridge(lack) => {
+                let mend = match lack {
+                    Lack::Ip => Some("install it: apt-get install iproute2".into()),
+                    Lack::Firewall => Some("install one: apt-get install nftables".into()),
+                    Lack::Right | Lack::Forwarding(_) => None,
+                };
+                let others = [
+                    "the default network does without where there is pasta: apt-get install passt",
+                    "--network=none or --network=host needs none of that",
+                ];
+                mend.into_iter().chain(others.map(Into::into)).collect()
             }
+            Self::PastaMissing => vec!["install it: apt-get install passt".into()],
+            Self::Pasta(_) => vec![
+                "pasta needs /dev/net/tun, and a host with an address and a default route".into(),
+                "--network=none or --network=host needs none of that".into(),
+            ],
             Self::NotRoot => vec!["run it with sudo".into()],
             Self::BootTimeout { console, .. } | Self::BootDied { console } => {
                 let mut hints: Vec<String> = console

@@ -17,6 +17,7 @@
 mod agent;
 pub mod boot;
 pub mod booted;
+pub mod bridge;
 mod bus;
 pub mod capabilities;
 pub mod cgroup;
@@ -37,6 +38,7 @@ pub mod mount;
 pub mod network;
 mod notify;
 pub mod nspawn;
+pub mod pasta;
 pub mod ports;
 pub mod process;
 mod relay;

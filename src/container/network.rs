@@ -3,24 +3,20 @@
 //!
 //! Addresses are set from outside, so that a guest needs no program for it and waits for nothing.
 //! What a network is and who is in it stands in `/run/racker/networks/NAME.json`; a member whose
-//! interface is gone is none any more. Sources: `ip-link(8)`, `veth(4)`, `nft(8)`,
-//! `iptables-extensions(8)`.
+//! interface is gone is none any more. Sources: `ip-link(8)`, `veth(4)`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use rustix::fs::{FlockOperation, flock};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde::{Deserialize, Serialize};
 
-use super::Error;
-use super::hosts;
+use super::bridge::{self, Lack, interface_exists, ip};
+use super::{Error, hosts};
 use crate::files::{read_document, write_document};
 
 /// Where networks are written down.
@@ -108,15 +104,6 @@ impl Network {
 /// The host's end of a container's interface.
 fn veth(id: &str) -> String {
     format!("rk{}", &id[..id.len().min(12)])
-}
-
-fn interface_exists(name: &str) -> bool {
-    let socket = rustix::net::socket(
-        rustix::net::AddressFamily::INET,
-        rustix::net::SocketType::DGRAM,
-        None,
-    );
-    socket.is_ok_and(|socket| rustix::net::netdevice::name_to_index(socket, name).is_ok())
 }
 
 /// All networks, under a lock that ends with this.
@@ -209,6 +196,19 @@ impl Networks {
         }
     }
 
+    /// Makes its bridge where there is none.
+    ///
+    /// Errors: the host has no right or no program for that.
+    pub fn ready(&self, network: &Network) -> Result<(), Error> {
+        if !bridge::permitted() {
+            return Err(Error::NoBridge(Lack::Right));
+        }
+        if interface_exists(&network.bridge()) {
+            return Ok(());
+        }
+        bridge::make(network)
+    }
+
     /// Lets a container into a network; its address.
     pub fn join(&self, mut network: Network, newcomer: Newcomer<'_>) -> Result<Ipv4Addr, Error> {
         let veth = veth(newcomer.id);
@@ -216,9 +216,7 @@ impl Networks {
             // That of its run before, which the kernel takes away in its own time, maybe just now.
             let _ = ip(None, &format!("link del {veth}\n"));
         }
-        if !interface_exists(&network.bridge()) {
-            bridge(&network)?;
-        }
+        self.ready(&network)?;
         let address = network.free_address().ok_or_else(|| {
             Error::Network(format!("network {} has no free address", network.name))
         })?;
@@ -288,99 +286,4 @@ fn write_hosts(network: &Network) {
             .open(&member.hosts);
         let _ = open.and_then(|mut file| file.write_all(text.as_bytes()));
     }
-}
-
-/// Makes the bridge, and the way out.
-fn bridge(network: &Network) -> Result<(), Error> {
-    let (name, gateway) = (network.bridge(), network.gateway());
-    ip(
-        None,
-        &format!(
-            "link add {name} type bridge\naddr add {gateway}/24 dev {name}\nlink set {name} up\n"
-        ),
-    )?;
-    if network.internal {
-        return Ok(());
-    }
-    fs::write("/proc/sys/net/ipv4/ip_forward", "1")
-        .map_err(Error::io("let packets through (net.ipv4.ip_forward)"))?;
-    masquerade(network)
-}
-
-/// Has what leaves the network go under the host's address.
-fn masquerade(network: &Network) -> Result<(), Error> {
-    let (name, subnet) = (network.bridge(), network.subnet());
-    let rules = format!(
-        "table ip {name}\ndelete table ip {name}\ntable ip {name} {{\n chain out {{\n  type nat hook postrouting \
-         priority 100;\n  ip saddr {subnet} oifname != \"{name}\" masquerade\n }}\n}}\n"
-    );
-    match run(Command::new("nft").args(["-f", "-"]), &rules) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-        other => return other,
-    }
-    let rules = [
-        format!("-t nat POSTROUTING -s {subnet} ! -o {name} -j MASQUERADE"),
-        format!("-t filter FORWARD -i {name} -j ACCEPT"),
-        format!("-t filter FORWARD -o {name} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"),
-    ];
-    for rule in rules {
-        let words: Vec<&str> = rule.split(' ').collect();
-        let (table, rule) = words.split_at(2);
-        let call = |verb: &str| {
-            let mut command = Command::new("iptables");
-            command.arg("--wait").args(table).arg(verb).args(rule);
-            run(&mut command, "")
-        };
-        if call("--check").is_err() {
-            call("--append").map_err(|error| match error {
-                Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                    Error::NoFirewall
-                }
-                other => other,
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// Has `ip` do all this, in the network of the process `leader` where one is given.
-fn ip(leader: Option<u32>, lines: &str) -> Result<(), Error> {
-    let ip = || run(Command::new("ip").args(["-batch", "-"]), lines);
-    let Some(leader) = leader else {
-        return ip();
-    };
-    let enter = || Error::io("enter the container's network");
-    let namespace = File::open(format!("/proc/{leader}/ns/net")).map_err(enter())?;
-    super::on_own_thread(|| {
-        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-            .map_err(io::Error::from)
-            .map_err(enter())?;
-        ip()
-    })
-}
-
-fn run(command: &mut Command, input: &str) -> Result<(), Error> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(Error::io(format!("start {name}")))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // What it does not read it says itself.
-        let _ = stdin.write_all(input.as_bytes());
-    }
-    let output = child
-        .wait_with_output()
-        .map_err(Error::io(format!("wait for {name}")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said: Vec<&str> = said
-        .lines()
-        .filter(|it| !it.starts_with("Command failed"))
-        .collect();
-    Err(Error::Network(format!("{name}: {}", said.join("; "))))
 }

@@ -135,7 +135,16 @@ impl Slot {
 
     /// `cgroup.procs` of all its groups, open for writing.
     pub(super) fn procs(&self) -> io::Result<Vec<OwnedFd>> {
-        let mut all = vec![self.cgroup.procs()?];
+        self.with_legacy(self.cgroup.procs()?)
+    }
+
+    /// The same of a group of its own for a helper, which ends with the container.
+    pub(super) fn procs_beside(&self, name: &str) -> io::Result<Vec<OwnedFd>> {
+        self.with_legacy(self.cgroup.child(name)?.procs()?)
+    }
+
+    fn with_legacy(&self, procs: OwnedFd) -> io::Result<Vec<OwnedFd>> {
+        let mut all = vec![procs];
         for file in &self.legacy {
             all.push(file.try_clone()?.into());
         }

@@ -133,12 +133,17 @@ pub enum NetworkMode {
     Host,
     /// An interface of its own in a network of racker's, with a way out.
     Named(String),
+    /// An interface of its own, whose packets pasta carries.
+    Pasta,
     /// That of another container, by its id.
     Container(String),
 }
 
 /// An address in [`Config::hosts`] that stands for the host's in the container's network.
 pub const HOST_GATEWAY: &str = "host-gateway";
+
+/// The name of the network that is pasta's.
+pub const PASTA_NETWORK: &str = "pasta";
 
 /// The network that a container is in where nothing is said.
 pub const DEFAULT_NETWORK: &str = "private";
@@ -150,6 +155,7 @@ impl NetworkMode {
             Self::None => "none".into(),
             Self::Host => "host".into(),
             Self::Named(name) => name.clone(),
+            Self::Pasta => PASTA_NETWORK.into(),
             Self::Container(id) => format!("container:{id}"),
         }
     }

@@ -6,6 +6,7 @@
 //!              v
 //!          supervise ──> container part: snapshot, direct or booted
 //!           │     ├─ surroundings   files, volumes, devices, name servers
+//!           │     ├─ connection     its way out, ports that lead in
 //!           │     ├─ log, attach    what it writes, who looks at it
 //!           │     └─ checks         health
 //!           └─ background           a supervisor of its own
@@ -22,6 +23,7 @@ pub mod background;
 pub mod changes;
 mod checks;
 pub mod config;
+mod connection;
 pub mod copy;
 mod error;
 pub mod events;

@@ -31,6 +31,9 @@ pub struct State {
     pub stopped: bool,
     /// Its address in its network.
     pub address: Option<std::net::Ipv4Addr>,
+    /// Whether its way out is pasta.
+    #[serde(default)]
+    pub pasta: bool,
     /// How well it is.
     pub health: Option<Report>,
 }

@@ -11,7 +11,8 @@ use racker_store::{Access, Store};
 
 use super::Error;
 use super::attach::Hub;
-use super::config::{Config, NetworkMode, Restart};
+use super::config::{Config, Restart};
+use super::connection::{Way, publish};
 use super::events;
 use super::health::Report;
 use super::kept::{Held, Kept};
@@ -22,7 +23,6 @@ use super::surroundings::{self, Surroundings};
 use super::{checks, volume, yard::Yard};
 use crate::container::direct::{self, Options, Outcome};
 use crate::container::mount::Method;
-use crate::container::network::{Networks, Newcomer};
 use crate::container::ports::{Proxy, Published};
 use crate::container::slot::Wish;
 use crate::container::terminal::Screen;
@@ -220,10 +220,11 @@ impl Supervisor<'_> {
             machine: config.register.then(|| machine::name(&config.name)),
         };
         // Before the container has a place, so that a taken port leaves nothing behind.
-        let ports = published(config)?;
+        let ports = publish(config)?;
+        let way = Way::find(&config.network)?;
         let mut snapshot = Snapshot::open_as(self.store, config.tree, self.method, upper, wish)?;
         (self.phase)("snapshot mounted");
-        let result = self.in_snapshot(watched, &snapshot, log, hub, &ports, before);
+        let result = self.in_snapshot(watched, &snapshot, log, hub, (&ports, way), before);
         let finished = now();
         let (code, error) = match &result {
             Ok(exit) => (exit.0, String::new()),
@@ -269,7 +270,7 @@ impl Supervisor<'_> {
         snapshot: &Snapshot,
         log: &Log,
         hub: Option<&Hub>,
-        ports: &[Published],
+        (ports, way): (&[Published], Way),
         before: u32,
     ) -> Result<Exit, Error> {
         let kept = watched.kept;
@@ -289,14 +290,14 @@ impl Supervisor<'_> {
             binds,
             extras,
             network,
-        } = surroundings::prepare(self.store, kept, snapshot)?;
+        } = surroundings::prepare(self.store, kept, snapshot, way)?;
         let console = self.console(config, log, hub);
         let proxy = Mutex::new(None);
         let runs = |leader: u32| -> Result<(), container::Error> {
             if config.register {
                 machine::register(&machine::name(&config.name), leader)?;
             }
-            let address = join(kept, leader)?;
+            let address = way.open(kept, snapshot, leader)?;
             surroundings::sysctls(config, leader)?;
             if !ports.is_empty() {
                 let started = Proxy::start(ports, leader)?;
@@ -312,6 +313,7 @@ impl Supervisor<'_> {
                     state.leader_since = since;
                     state.base = ids.base;
                     state.address = address;
+                    state.pasta = way == Way::Pasta;
                     state.health = config.health.as_ref().map(|_| Report::starting());
                 })
                 .map_err(|error| container::Error::Network(error.to_string()))?;
@@ -381,46 +383,6 @@ fn run(
         return Ok(booted::run_alone(snapshot, console, options)?);
     }
     Ok(booted::run(snapshot, &init, command, console, options)?)
-}
-
-/// Takes the host's ports.
-fn published(config: &Config) -> Result<Vec<Published>, Error> {
-    let take = |port: &super::config::Port| -> Result<Published, container::Error> {
-        let address = std::net::SocketAddr::new(port.address, port.host);
-        let udp = port.protocol == "udp";
-        if port.address == std::net::IpAddr::from([0, 0, 0, 0]) {
-            // Takes connections over both versions of the protocol, where there are both.
-            let both = std::net::SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port.host));
-            match Published::bind(both, port.container, udp) {
-                Err(container::Error::PortTaken(_)) => {
-                    return Err(container::Error::PortTaken(address));
-                }
-                Ok(published) => return Ok(published),
-                Err(_) => {}
-            }
-        }
-        Published::bind(address, port.container, udp)
-    };
-    Ok(config.ports.iter().map(take).collect::<Result<_, _>>()?)
-}
-
-/// Lets it into its network, where that is one of racker's.
-fn join(kept: &Kept, leader: u32) -> Result<Option<std::net::Ipv4Addr>, container::Error> {
-    let config = &kept.config;
-    let NetworkMode::Named(name) = &config.network else {
-        return Ok(None);
-    };
-    let networks = Networks::lock()?;
-    let network = networks.need(name)?;
-    let newcomer = Newcomer {
-        id: config.short_id(),
-        leader,
-        hostname: &config.hostname,
-        names: vec![config.name.clone(), config.short_id().to_owned()],
-        hosts: kept.path("hosts"),
-        own: surroundings::own_hosts(config, Some(network.gateway())),
-    };
-    networks.join(network, newcomer).map(Some)
 }
 
 /// What a racker does that was started to supervise a container in the background.

@@ -14,11 +14,15 @@ use walkdir::WalkDir;
 
 use super::Error;
 use super::config::{Config, HOST_GATEWAY, Mount, NetworkMode};
+use super::connection::Way;
 use super::kept::Kept;
 use super::volume;
 use super::yard::Yard;
 use crate::container::nspawn::{Bind, Extras, Network};
-use crate::container::{self, Snapshot, hosts};
+use crate::container::{self, Snapshot, hosts, pasta};
+
+/// Where a container without an address of its own finds itself. Source: `hosts(5)` of Debian.
+const OWN: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 
 /// All of it, as the container part takes it.
 pub(super) struct Surroundings {
@@ -32,6 +36,7 @@ pub(super) fn prepare(
     store: &Store,
     kept: &Kept,
     snapshot: &Snapshot,
+    way: Way,
 ) -> Result<Surroundings, Error> {
     let config = &kept.config;
     let mut binds = Vec::new();
@@ -61,19 +66,22 @@ pub(super) fn prepare(
             writable: true,
         });
     }
+    // In a network with a bridge they are known once it is in there.
+    let (own, gateway) = match (&config.network, way) {
+        (_, Way::Pasta) => (pasta::ADDRESS, pasta::host()),
+        (NetworkMode::Host, _) => (OWN, Some(Ipv4Addr::LOCALHOST)),
+        _ => (OWN, None),
+    };
     let text = format!(
-        "{}127.0.1.1\t{}\n{}",
+        "{}{own}\t{}\n{}",
         hosts::LOCAL,
         config.hostname,
-        own_hosts(
-            config,
-            matches!(config.network, NetworkMode::Host).then_some(Ipv4Addr::LOCALHOST)
-        )
+        own_hosts(config, gateway)
     );
     root.make_file("/etc/hosts", base)
         .map_err(Error::io("create /etc/hosts in the container"))?;
     binds.push(file(kept, "hosts", &text, base, "/etc/hosts")?);
-    if let Some(text) = name_servers(config) {
+    if let Some(text) = name_servers(config, way) {
         // An image `FROM scratch` has no `/etc`, and there a link may lead anywhere.
         root.make_file("/etc/resolv.conf", base)
             .map_err(Error::io("create /etc/resolv.conf in the container"))?;
@@ -94,7 +102,7 @@ pub(super) fn prepare(
     };
     let network = match &config.network {
         NetworkMode::Host => Network::Host,
-        NetworkMode::None | NetworkMode::Named(_) => Network::None,
+        NetworkMode::None | NetworkMode::Named(_) | NetworkMode::Pasta => Network::None,
         NetworkMode::Container(id) => {
             let other = Yard::of(store).find(id)?;
             let leader = other.running()?.leader;
@@ -190,9 +198,9 @@ pub(super) fn own_hosts(config: &Config, gateway: Option<Ipv4Addr>) -> String {
 }
 
 /// Its `/etc/resolv.conf`: the host's, where nothing else is said. Source: `resolv.conf(5)`.
-fn name_servers(config: &Config) -> Option<String> {
+fn name_servers(config: &Config, way: Way) -> Option<String> {
     let own = !config.dns.is_empty() || !config.dns_search.is_empty();
-    if !own && !matches!(config.network, NetworkMode::Named(_)) {
+    if !own && way == Way::None {
         return None;
     }
     let host = host_resolv_conf();
@@ -200,6 +208,10 @@ fn name_servers(config: &Config) -> Option<String> {
     if config.dns.is_empty() {
         let servers = host.lines().filter(|line| line.starts_with("nameserver"));
         servers.for_each(|line| text.push_str(&format!("{line}\n")));
+        if text.is_empty() && way == Way::Pasta {
+            // It asks even a server that only the host reaches.
+            text = format!("nameserver {}\n", pasta::GATEWAY);
+        }
     }
     for server in &config.dns {
         text.push_str(&format!("nameserver {server}\n"));

@@ -17,4 +17,4 @@ pub use filters::seccomp_filters;
 pub use idmap::{IdMap, user_namespace, with_id_map};
 pub use loop_device::loop_device;
 pub use message::message;
-pub use namespace::private_mounts;
+pub use namespace::{network_is_own, private_mounts};

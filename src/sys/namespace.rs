@@ -1,4 +1,7 @@
-//! The private mount namespace.
+//! The private mount namespace, and whose network this is.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::thread::UnshareFlags;
@@ -20,4 +23,25 @@ pub fn private_mounts() -> std::io::Result<()> {
         MountPropagationFlags::REC | MountPropagationFlags::DOWNSTREAM,
     )?;
     Ok(())
+}
+
+/// `_IO(0xb7, 0x1)`. Source: linux/nsfs.h.
+const NS_GET_USERNS: libc::Ioctl = 0xb701;
+
+/// Whether the network namespace of the calling thread was made in its own user namespace, or in one
+/// below: its capabilities count there. Source: `ioctl_ns(2)`.
+pub fn network_is_own() -> bool {
+    let Ok(network) = File::open("/proc/thread-self/ns/net") else {
+        return false;
+    };
+    // SAFETY: the call takes no argument and gives a new descriptor, which nobody else has.
+    #[expect(unsafe_code)]
+    unsafe {
+        let owner = libc::ioctl(network.as_raw_fd(), NS_GET_USERNS);
+        if owner < 0 {
+            return false;
+        }
+        drop(OwnedFd::from_raw_fd(owner));
+    }
+    true
 }

@@ -121,8 +121,13 @@ pub fn container_document(kept: &Kept, status: Status, state: &State) -> Value {
     }
     let address = state.address.map_or_else(String::new, |it| it.to_string());
     let mut networks = serde_json::Map::new();
-    if let NetworkMode::Named(name) = &config.network {
-        networks.insert(name.clone(), json!({ "IPAddress": address }));
+    if let NetworkMode::Named(_) | NetworkMode::Pasta = &config.network {
+        let name = if state.pasta {
+            NetworkMode::Pasta.name()
+        } else {
+            config.network.name()
+        };
+        networks.insert(name, json!({ "IPAddress": address }));
     }
     let (policy, count) = match config.restart {
         Restart::No => ("no", 0),

@@ -5,6 +5,7 @@ mod life;
 mod listing;
 mod network;
 mod output;
+mod pasta;
 mod rights;
 #[path = "../support/mod.rs"]
 mod support;

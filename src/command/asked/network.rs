@@ -9,7 +9,7 @@ use super::options::{Options, ports};
 use crate::container::network::{DEFAULT, Networks};
 use crate::failure::Failure;
 use crate::lifecycle::Yard;
-use crate::lifecycle::config::{HOST_GATEWAY, NetworkMode, Port};
+use crate::lifecycle::config::{HOST_GATEWAY, NetworkMode, PASTA_NETWORK, Port};
 use crate::realise::Workshop;
 
 pub(super) fn network(shop: Workshop<'_>, text: &str) -> Result<NetworkMode, Failure> {
@@ -17,6 +17,10 @@ pub(super) fn network(shop: Workshop<'_>, text: &str) -> Result<NetworkMode, Fai
         "none" => NetworkMode::None,
         "host" => NetworkMode::Host,
         "private" | "bridge" | "default" => NetworkMode::Named(DEFAULT.into()),
+        PASTA_NETWORK => NetworkMode::Pasta,
+        text if text.starts_with("pasta:") => {
+            return Err(wrong("racker hands no options to pasta").hint("--network=pasta"));
+        }
         text => match text.strip_prefix("container:") {
             Some(name) => {
                 let other = Yard::of(shop.store).find(name)?;

@@ -67,7 +67,7 @@ pub(crate) struct Options {
     /// A port that --publish-all counts as exposed
     #[arg(long, value_name = "PORT")]
     pub(crate) expose: Vec<String>,
-    /// Network: none, host, private, container:NAME, or one made by `network create`
+    /// Network: none, host, private, pasta, container:NAME, or one made by `network create`
     #[arg(long, alias = "net", default_value = "private")]
     pub(crate) network: String,
     /// Add a line to /etc/hosts
