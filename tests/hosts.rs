@@ -60,6 +60,10 @@ fn a_registered_container_is_a_machine() {
     host.racker(&["unpause", "web"]).success();
     let top = host.racker(&["top", "web"]).success();
     assert!(top.text().contains("sleep 1000"), "{}", top.report());
+    host.racker(&["rename", "web", "the_site"]).success();
+    assert_eq!(machines(&host), ["the-site"]);
+    assert_eq!(host.sh("systemctl -M the-site is-active nginx"), "active\n");
+    host.racker(&["rename", "the_site", "web"]).success();
     // Again, under the same names.
     host.racker(&["restart", "-t", "0", "web"]).success();
     assert_eq!(machines(&host), ["web"]);
@@ -114,6 +118,12 @@ fn what_cannot_be_registered_is_told() {
         .code(125)
         .one_message()
         .says("there is a machine taken already");
+    start(&host, "other", &["quickstart", "sleep", "1000"]);
+    host.racker(&["rename", "other", "taken"])
+        .code(1)
+        .one_message()
+        .says("there is a machine taken already");
+    host.racker(&["rm", "-f", "other"]).success();
     host.racker(&["run", "--register", "--systemd=false", "quickstart", "true"])
         .code(125)
         .one_message()

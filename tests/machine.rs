@@ -29,6 +29,11 @@ for register in '' --register; do
     say "well$register" racker exec limited sh -c "$well"
     racker exec limited perl -e '$x = "x" x 200_000_000; print "more than 64 MB"'
     say "memory$register" echo $?
+    codes=$(for i in $(seq 10); do
+        racker exec limited sh -c 'perl -e "\$x = q(x) x 200_000_000"; exit $?' >/dev/null
+        echo $?
+    done)
+    say "shells$register" echo $codes
     say "forks$register" racker exec limited sh -c 'for i in $(seq 100); do sleep 20 & done'
     say "machines$register" sh -c "machinectl list --no-legend --no-pager | cut -d ' ' -f 1"
     racker rm -f limited
@@ -127,6 +132,8 @@ fn a_machine_with_control_groups_of_version_2_alone() {
         assert_eq!(answer("limits"), "67108864 50000 100000 60", "{report}");
         assert_eq!(answer("well"), "running", "{report}");
         assert_eq!(answer("memory"), "137", "{report}");
+        // The shell that the command ran in goes on.
+        assert_eq!(answer("shells"), ["137"; 10].join(" "), "{report}");
         assert!(answer("forks").contains("Cannot fork"), "{report}");
         assert_eq!(answer("machines"), machines, "{report}");
     }

@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::failure::Failure;
-use crate::lifecycle::{Yard, events};
+use crate::lifecycle::{Yard, events, rename};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,7 +16,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let store = context.store()?;
     let yard = Yard::of(&store);
     let mut kept = yard.find(&args.container)?;
-    yard.rename(&mut kept, &args.name)?;
+    rename::rename(&yard, &mut kept, &args.name)?;
     events::put(&store, &kept.config, "rename", &[]);
     Ok(0)
 }

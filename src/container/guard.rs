@@ -40,10 +40,17 @@ pub struct Record {
     pub unit: bool,
     /// Directories to remove, and links to them.
     pub remove: Vec<PathBuf>,
+    /// Directories to remove where nobody else uses them: where no link in their [`USERS`] leads
+    /// anywhere.
+    #[serde(default)]
+    pub remove_unused: Vec<PathBuf>,
     /// Its groups in version 1 hierarchies.
     #[serde(default)]
     pub legacy: Vec<PathBuf>,
 }
+
+/// What links to the users of a directory lie in, inside it.
+pub const USERS: &str = "users";
 
 impl Record {
     /// Writes the record into the block file.
@@ -81,14 +88,27 @@ impl Record {
             if to.is_ok_and(|to| !self.remove.contains(&to)) {
                 continue;
             }
-            match fs::remove_dir_all(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            remove_all(path)?;
+        }
+        for path in self.remove_unused.iter().filter(|it| !is_used(it)) {
+            remove_all(path)?;
         }
         removed?;
         block.set_len(0)
     }
+}
+
+fn remove_all(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn is_used(path: &Path) -> bool {
+    let links = fs::read_dir(path.join(USERS));
+    let mut links = links.into_iter().flatten().flatten();
+    links.any(|link| fs::metadata(link.path()).is_ok())
 }
 
 /// The guard as racker holds it.

@@ -10,7 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use zbus::OwnedObjectPath;
+use serde::{Deserialize, Serialize};
+use zbus::{DynamicType, OwnedObjectPath};
 
 use super::bus::{self, Bus, MANAGER, MANAGER_PATH};
 use super::limits::Limits;
@@ -73,10 +74,7 @@ impl Drop for Placeholder {
 pub(super) fn start(id: &str, name: &str, limits: &Limits) -> Result<Placeholder, Error> {
     let mut bus = connect()?;
     let unit = unit(id);
-    if !free(&mut bus, MACHINED, "GetMachine", name)? {
-        let reason = format!("there is a machine {name} already");
-        return Err(Error::Machine(reason));
-    }
+    unknown(&mut bus, name)?;
     free(&mut bus, SYSTEMD, "GetUnit", &unit)?;
     let first = Placeholder::start()?;
     let mut properties: bus::Properties = vec![
@@ -95,21 +93,44 @@ pub(super) fn start(id: &str, name: &str, limits: &Limits) -> Result<Placeholder
 /// Has machined know a container by the pid of its first process on the host.
 pub fn register(name: &str, leader: u32) -> Result<(), Error> {
     let mut bus = connect()?;
-    bus.destination = Some(MACHINED);
     let uuid: Vec<u8> = Vec::new();
     // Its root is mounted where the host does not see it; machined enters the container instead.
     let root = "";
     let body = (name, uuid, "racker", "container", leader, root);
-    let _: OwnedObjectPath = bus
-        .ask(
-            "/org/freedesktop/machine1",
-            "org.freedesktop.machine1.Manager",
-            "RegisterMachine",
-            &body,
-            Instant::now() + ANSWER,
-        )
-        .map_err(told)?;
-    Ok(())
+    machined::<_, OwnedObjectPath>(&mut bus, "RegisterMachine", &body).map(drop)
+}
+
+/// Has machined know a container that runs by another name.
+///
+/// Errors: another machine has that name; then it keeps its own.
+pub fn rename(before: &str, name: &str, leader: u32) -> Result<(), Error> {
+    let mut bus = connect()?;
+    unknown(&mut bus, name)?;
+    machined::<_, ()>(&mut bus, "UnregisterMachine", &before)?;
+    register(name, leader)
+}
+
+/// Errors: a machine has that name.
+fn unknown(bus: &mut Bus, name: &str) -> Result<(), Error> {
+    if free(bus, MACHINED, "GetMachine", name)? {
+        return Ok(());
+    }
+    let reason = format!("there is a machine {name} already");
+    Err(Error::Machine(reason))
+}
+
+fn machined<B, T>(bus: &mut Bus, member: &str, body: &B) -> Result<T, Error>
+where
+    B: Serialize + DynamicType,
+    T: for<'de> Deserialize<'de> + DynamicType + zbus::Type,
+{
+    bus.destination = Some(MACHINED);
+    let (path, interface) = (
+        "/org/freedesktop/machine1",
+        "org.freedesktop.machine1.Manager",
+    );
+    bus.ask(path, interface, member, body, Instant::now() + ANSWER)
+        .map_err(told)
 }
 
 /// A connection to the host's bus that hears of systemd's jobs and machined's machines.

@@ -31,6 +31,8 @@ pub struct Wish {
     pub writable: Option<PathBuf>,
     /// What else ends with it.
     pub remove: Vec<PathBuf>,
+    /// What ends with it unless others use it: see [`guard::USERS`].
+    pub remove_unused: Vec<PathBuf>,
     /// What it may take of the machine.
     pub limits: Limits,
     /// The name by which the host's machined is to know it, if it is to.
@@ -75,18 +77,18 @@ impl Slot {
         };
         let directory = run.join(&id);
         let name = cgroup::name(&id, wish.machine.is_some());
-        let mut legacy = wish
+        let groups = wish
             .limits
             .legacy_groups(&name)
             .map_err(Error::io("limit the container"))?;
-        if wish.machine.is_some() {
-            // The host's systemd makes them itself.
-            legacy.clear();
-        }
+        // The host's systemd makes and removes those of its units itself.
+        let unit = wish.machine.is_some();
+        let legacy = if unit { Vec::new() } else { groups.clone() };
         let record = Record {
             cgroup: name.clone(),
-            unit: wish.machine.is_some(),
+            unit,
             remove: [vec![directory.clone()], wish.remove].concat(),
+            remove_unused: wish.remove_unused,
             legacy,
         };
         record
@@ -99,18 +101,19 @@ impl Slot {
         fs::create_dir(&directory).map_err(Error::io(format!("create {}", directory.display())))?;
         let made =
             |cgroup: io::Result<Cgroup>| cgroup.map_err(Error::io(format!("create cgroup {name}")));
+        let open = |path: PathBuf| File::options().write(true).open(path);
+        let opened = |procs: io::Result<Vec<PathBuf>>| {
+            let files = procs.and_then(|it| it.into_iter().map(open).collect());
+            files.map_err(Error::io("limit the container"))
+        };
         let (cgroup, legacy, first) = if let Some(machine) = &wish.machine {
             let first = machine::start(&id, machine, &wish.limits)?;
             let cgroup = cgroup::hierarchy().map(|it| Cgroup::existing(it, name.clone()));
-            (made(cgroup)?, Vec::new(), Some(first))
+            let procs = groups.iter().map(|it| it.join("cgroup.procs")).collect();
+            (made(cgroup)?, opened(Ok(procs))?, Some(first))
         } else {
             let cgroup = made(Cgroup::create(&name))?;
-            let open = |path: &PathBuf| File::options().write(true).open(path);
-            let legacy = wish
-                .limits
-                .set(&cgroup, &record.legacy)
-                .and_then(|procs| procs.iter().map(open).collect())
-                .map_err(Error::io("limit the container"))?;
+            let legacy = opened(wish.limits.set(&cgroup, &record.legacy))?;
             (cgroup, legacy, None)
         };
         Ok(Self {

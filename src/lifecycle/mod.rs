@@ -34,6 +34,7 @@ pub mod log;
 mod name;
 mod pids;
 pub mod process;
+pub mod rename;
 pub mod state;
 pub mod stop;
 pub mod supervise;

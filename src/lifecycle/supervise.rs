@@ -211,8 +211,12 @@ impl Supervisor<'_> {
             identity: config.host_users,
             writable: (upper == Upper::Disk).then(|| kept.directory().to_owned()),
             remove: if config.remove {
-                let own = vec![kept.link(), kept.directory().to_owned()];
-                [own, volume::anonymous(self.store, config)].concat()
+                vec![kept.link(), kept.directory().to_owned()]
+            } else {
+                Vec::new()
+            },
+            remove_unused: if config.remove {
+                volume::anonymous(self.store, config)
             } else {
                 Vec::new()
             },

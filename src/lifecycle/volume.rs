@@ -1,11 +1,16 @@
 //! Volumes: directories of the store that outlive containers, or belong to one alone.
 //!
-//! Files in them have the owners that containers see.
+//! ```text
+//! NAME/volume.json   what it is
+//!      data/         its files, with the owners that containers see
+//!      users/        of one that belongs to a container alone: links to the others that were given
+//!                    it by its name, which keep it from going with that one
+//! ```
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -21,6 +26,7 @@ use super::kept::{Kept, read};
 use super::name;
 use super::yard::Yard;
 use crate::container::Snapshot;
+use crate::container::guard::USERS;
 use crate::files::write_document;
 
 /// A volume.
@@ -97,12 +103,34 @@ pub fn create(
     Ok(volume)
 }
 
-/// Makes the volumes that belong to a container alone.
-pub fn make_anonymous(store: &Store, config: &Config) -> Result<(), Error> {
-    for mount in config.mounts.iter().filter(|it| it.anonymous) {
-        create(store, &mount.source, BTreeMap::new(), true)?;
+/// Makes the volumes that belong to a container alone, and keeps those that belong to another one
+/// from going with that.
+pub fn provide(store: &Store, kept: &Kept) -> Result<(), Error> {
+    for mount in kept.config.mounts.iter().filter(|it| it.volume) {
+        if mount.anonymous {
+            create(store, &mount.source, BTreeMap::new(), true)?;
+        } else if let Some(volume) = find(store, &mount.source)? {
+            claim(store, &volume, kept)?;
+        }
     }
     Ok(())
+}
+
+/// Has `kept` be a user of a volume that belongs to another container.
+fn claim(store: &Store, volume: &Volume, kept: &Kept) -> Result<(), Error> {
+    if !volume.anonymous {
+        return Ok(());
+    }
+    let users = directory(store, &volume.name).join(USERS);
+    let claimed = || -> io::Result<()> {
+        fs::create_dir_all(&users)?;
+        let link = users.join(kept.config.short_id());
+        match symlink(std::path::absolute(kept.directory())?, link) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    };
+    claimed().map_err(Error::io(format!("use volume {}", volume.name)))
 }
 
 /// Removes a container that does not run, with the volumes that belong to it alone.

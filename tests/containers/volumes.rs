@@ -129,6 +129,49 @@ fn volumes_that_an_image_wants() {
 }
 
 #[test]
+fn a_volume_that_another_container_was_given_stays() {
+    let racker = shared();
+    for (number, way) in BOTH.iter().enumerate() {
+        let name = format!("lends{number}-{}", std::process::id());
+        let other = format!("borrows{number}-{}", std::process::id());
+        let run = [
+            "run", "-d", "--rm", "--name", &name, "-v", "/lent", "-v", "/own",
+        ];
+        racker
+            .run(&[&run, *way, &["quickstart", "sleep", "1000"]].concat())
+            .success();
+        racker
+            .run(&["exec", &name, "sh", "-c", "echo lent >/lent/x"])
+            .success();
+        let volumes = volumes_of(&name);
+        // It need not run.
+        let option = format!("{}:/borrowed", volumes[0].0);
+        let create = ["create", "--name", &other, "-v", &option];
+        racker
+            .run(&[&create, *way, &["quickstart", "cat", "/borrowed/x"]].concat())
+            .success();
+        if number == 0 {
+            racker.run(&["stop", "-t", "0", &name]).success();
+        } else {
+            kill_process(supervisor(&name), Signal::KILL).unwrap();
+        }
+        wait_for(LONG, "what nobody else uses is gone", || {
+            (are_there(&volumes) == [true, false]).then_some(())
+        });
+        let output = racker.run(&["start", "-a", &other]).success();
+        assert_eq!(output.text(), "lent\n");
+        racker
+            .run(&["volume", "rm", &volumes[0].0])
+            .code(1)
+            .says("in use by container");
+        // It goes with nobody; its last user's end makes it one that can be taken away.
+        racker.run(&["rm", "-v", &other]).success();
+        assert_eq!(are_there(&volumes), [true, false]);
+        racker.run(&["volume", "rm", &volumes[0].0]).success();
+    }
+}
+
+#[test]
 fn files_of_the_host_have_their_owners() {
     let place = temporary();
     let source = place.path().join("shared");

@@ -43,7 +43,7 @@ pub(crate) fn create(
         mount.source = random().map_err(wrong)?;
     }
     let kept = Yard::of(shop.store).create(config, Some(&image))?;
-    volume::make_anonymous(shop.store, &kept.config)?;
+    volume::provide(shop.store, &kept)?;
     if let Some(file) = &options.cidfile {
         std::fs::write(file, &kept.config.id)
             .map_err(|error| wrong(format!("write {}: {error}", file.display())))?;
