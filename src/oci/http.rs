@@ -256,7 +256,10 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     });
-    let lasting = refused || about_certificates(&reason) || reason.contains("InvalidContentType");
+    let lasting = refused
+        || about_certificates(&reason)
+        || reason.contains("InvalidContentType")
+        || reason.contains("NoApplicationProtocol");
     (
         Error::Unreachable {
             host: authority(url),
@@ -269,6 +272,11 @@ fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
 /// Whether a reason is that a certificate is missing or is not taken, on either side.
 pub(super) fn about_certificates(reason: &str) -> bool {
     reason.to_ascii_lowercase().contains("certificate")
+}
+
+/// Whether a reason shows that the server speaks TLS.
+pub(super) fn about_tls(reason: &str) -> bool {
+    about_certificates(reason) || reason.contains("fatal alert")
 }
 
 fn chain<'a>(

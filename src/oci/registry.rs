@@ -8,7 +8,7 @@ use racker_store::Digest;
 use super::auth::{Credentials, Session};
 use super::endpoint::Endpoint;
 use super::error::{Error, Result};
-use super::http::Client;
+use super::http::{Client, about_tls};
 use super::manifest::{ACCEPT, Blob, MANIFEST_MAX, Raw, sha256};
 use super::request::{Method, Payload, Request};
 use super::response::Response;
@@ -228,8 +228,12 @@ impl<'a> Repository<'a> {
             }
             Err(Error::Unreachable { reason, .. }) if reason.contains("refused") => return tried,
             Err(Error::Unreachable { .. }) => {
-                let other = self.request_by(second, ask, authorization, &once);
-                if other.is_err() { first } else { second }
+                match self.request_by(second, ask, authorization, &once) {
+                    // Where both fail, the one that the server speaks has the reason.
+                    Err(Error::Unreachable { reason, .. }) if about_tls(&reason) => "https",
+                    Err(_) => first,
+                    Ok(_) => second,
+                }
             }
             Err(_) => first,
         };

@@ -137,6 +137,30 @@ fn short_names_are_for_pulls() {
         .run(&["--offline", "pull", "--all-tags", "app"])
         .code(1)
         .says("network");
+    let run = |options: &[&str], image: &str| {
+        let head = ["--offline", "run", "--rm", "--systemd=false"];
+        racker.run(&[&head, options, &[image, "pwd"]].concat())
+    };
+    let own = match std::env::consts::ARCH {
+        "x86_64" => "linux/amd64",
+        "aarch64" => "linux/arm64",
+        other => other,
+    };
+    let own = format!("--platform={own}");
+    assert_eq!(run(&[&own], "app:1").success().text(), "/\n");
+    run(&["--platform=linux/s390x"], "app:1")
+        .code(125)
+        .one_message()
+        .says("the image app:1 in the store is for another platform");
+    run(&[&own], "app:3")
+        .code(125)
+        .one_message()
+        .says("no image app:3 in the store");
+    run(&["--pull=always"], "app:1")
+        .code(125)
+        .one_message()
+        .says("--pull=always asks the registry, and racker may not use the network")
+        .says("hint: --pull=missing takes the image that is there");
     racker.run(&["tag", "app:1", "mine"]).success();
     let removed = racker.run(&["rmi", "app:1"]).success();
     assert_eq!(line(&removed), format!("Untagged: {full}"));

@@ -1,12 +1,14 @@
 //! Certificates, passwords and tokens.
 
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::kitchen;
-use super::registry::{Extra, Registry, tool};
-use super::support::{Kitchen, Racker, tls, tokens::Tokens};
+use super::registry::{Extra, Registry, free_port, tool};
+use super::support::{Kitchen, Racker, execute, tls, tokens::Tokens, wait_for};
 
 /// Where racker finds nothing of this machine's.
 fn away(kitchen: &Kitchen) -> Racker {
@@ -146,6 +148,61 @@ fn certificates_of_ones_own() {
         .code(1)
         .says("ca.crt")
         .one_message();
+}
+
+/// racker speaks HTTP/1.1 to a registry that would rather speak HTTP/2, and tells of one that speaks
+/// nothing else.
+#[test]
+fn registries_that_speak_http_2() {
+    let kitchen = kitchen();
+    let racker = away(&kitchen);
+    let directory = kitchen.path("tls");
+    fs::create_dir(&directory).unwrap();
+    tls::certificates(&directory);
+    let file = |name: &str| directory.join(name).display().to_string();
+    let (certificate, key) = (file("server.crt"), file("server.key"));
+    let registry = Registry::start_with(&Extra {
+        http: format!("  tls: {{certificate: {certificate}, key: {key}}}\n"),
+        ..Extra::default()
+    });
+    let trust = |host: &str| {
+        let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
+        fs::create_dir_all(&trusted).unwrap();
+        fs::copy(directory.join("ca.crt"), trusted.join("ca.crt")).unwrap();
+    };
+    let host = &registry.host;
+    trust(host);
+    let mut agree = Command::new("openssl");
+    agree.args(["s_client", "-connect", host, "-alpn", "h2,http/1.1"]);
+    let agreed = execute(agree.stdin(Stdio::null()));
+    let agreed = String::from_utf8_lossy(&agreed);
+    assert!(agreed.contains("ALPN protocol: h2"), "{agreed}");
+    let name = format!("{host}/box");
+    racker.run(&["push", "box", &name]).success();
+    racker.run(&["rmi", "box"]).success();
+    racker.run(&["pull", &name]).success();
+    assert_eq!(registry.versions().into_iter().collect::<Vec<_>>(), ["1.1"]);
+    let stubborn = format!("127.0.0.1:{}", free_port());
+    let mut command = Command::new("openssl");
+    command
+        .args(["s_server", "-quiet", "-alpn", "h2", "-accept", &stubborn])
+        .args(["-cert", &certificate, "-key", &key])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut server = command.spawn().unwrap();
+    trust(&stubborn);
+    wait_for(Duration::from_secs(20), "a server", || {
+        TcpStream::connect(&stubborn).ok()
+    });
+    let refused = racker.run(&["pull", &format!("{stubborn}/box")]);
+    let _ = server.kill();
+    let _ = server.wait();
+    refused
+        .code(1)
+        .one_message()
+        .says(&format!("cannot reach {stubborn}"))
+        .says("NoApplicationProtocol");
+    racker.verify();
 }
 
 /// A registry that wants these tokens.

@@ -1,5 +1,6 @@
 //! Debian's `docker-registry` on loopback, and the tools that fill it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -132,6 +133,16 @@ impl Registry {
         log.lines().filter_map(line).collect()
     }
 
+    /// The versions of HTTP that were spoken so far.
+    pub(crate) fn versions(&self) -> BTreeSet<String> {
+        let log = fs::read_to_string(self.directory.path().join("access.log")).unwrap();
+        let version = |line: &str| {
+            let (_, rest) = line.split_once(" HTTP/")?;
+            Some(rest.split_once('"')?.0.to_owned())
+        };
+        log.lines().filter_map(version).collect()
+    }
+
     /// The requests that sent bytes of blobs, after the first `count` requests.
     pub(crate) fn uploads(&self, count: usize) -> Vec<String> {
         let mut all = self.requests().split_off(count);
@@ -208,7 +219,8 @@ pub(crate) fn unpack(layout: &str, bundle: &Path) -> PathBuf {
     bundle.join("rootfs")
 }
 
-fn free_port() -> u16 {
+/// A port of 127.0.0.1 that nobody has.
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()

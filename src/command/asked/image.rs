@@ -23,17 +23,56 @@ pub(super) fn obtain(shop: Workshop<'_>, options: &Options, name: &str) -> Resul
             }
             // A mistake in the name is told first.
             Reference::parse(name)?;
-            if shop.settings.offline {
-                return Err(wrong("racker may not use the network").hint("leave out --offline"));
-            }
             let mut asked = shop.oci_options();
             asked.platform.clone_from(&options.platform);
+            let always = options.pull == Pull::Always;
+            if !always && let Some(image) = present(shop, &asked, name)? {
+                return Ok(image);
+            }
+            if shop.settings.offline {
+                return Err(offline(name, always, found.is_some()));
+            }
             let reference = oci::locate(name, &asked)?;
             let message = format!("pulling {reference} from {}", reference.registry());
             shop.reporter.event(Event::Message(&message));
             Ok(oci::pull(shop.store, &reference, &asked)?.image)
         }
     }
+}
+
+/// The image of this name that the store has for the platform asked for.
+fn present(
+    shop: Workshop<'_>,
+    asked: &oci::Options<'_>,
+    name: &str,
+) -> Result<Option<Image>, Failure> {
+    let mut here = asked.clone();
+    here.offline = true;
+    for reference in shop.registries.candidates(name)? {
+        match oci::pull(shop.store, &reference, &here) {
+            Err(oci::Error::Offline(_)) => {}
+            pulled => return Ok(Some(pulled?.image)),
+        }
+    }
+    Ok(None)
+}
+
+/// Why the network would be needed; `found` is whether there is an image of this name.
+fn offline(name: &str, always: bool, found: bool) -> Failure {
+    let failure = match (always, found) {
+        (true, _) => wrong("--pull=always asks the registry, and racker may not use the network"),
+        (false, true) => wrong(format!(
+            "the image {name} in the store is for another platform, and racker may not use the network"
+        )),
+        (false, false) => wrong(format!(
+            "no image {name} in the store, and racker may not use the network"
+        )),
+    };
+    let failure = failure.hint("leave out --offline");
+    if always && found {
+        return failure.hint("--pull=missing takes the image that is there");
+    }
+    failure
 }
 
 /// The image's tree, or that with systemd where it should have one and has none.

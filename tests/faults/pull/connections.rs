@@ -7,11 +7,32 @@ use crate::Outcome::{Done, Refused};
 use crate::picture::Picture;
 use crate::wire::Answer;
 
+/// An empty SETTINGS frame, with which servers begin in HTTP/2. Source: RFC 9113, section 6.5.
+const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+
 pub(super) fn connections() -> Vec<Fault> {
     vec![
         manifests("no HTTP at all", Refused("cannot reach"), |_, _| {
             Some(Answer::raw("220 mail.example ESMTP\r\n"))
         }),
+        manifests(
+            "HTTP/2 without being asked",
+            Refused("cannot reach"),
+            |_, _| Some(Answer::raw(SETTINGS)),
+        ),
+        manifests(
+            "a switch to HTTP/2 that nobody asked for",
+            Refused("unexpected answer 101"),
+            |_, _| {
+                let head = "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+                Some(Answer::raw([head.as_bytes(), SETTINGS].concat()))
+            },
+        ),
+        manifests(
+            "HTTP/2 or nothing (426)",
+            Refused("unexpected answer 426"),
+            |_, _| Some(Answer::new("426 Upgrade\r\nUpgrade: h2c", b"")),
+        ),
         manifests(
             "connection closed without an answer",
             Refused("cannot reach"),
