@@ -25,6 +25,9 @@ use super::{Console, Error, Exit, Guest, Process, Root, Snapshot, relay, signals
 /// The first version with `Type=exec`.
 const TYPE_EXEC: u32 = 240;
 
+/// The first version with `OOMPolicy=`.
+const OOM_POLICY: u32 = 243;
+
 /// Boots the snapshot and runs `process` in it.
 ///
 /// Errors: the guest does not boot; the command is missing or not executable (exit codes 127 and
@@ -282,6 +285,10 @@ pub(super) fn properties(command: &str, init: &Init, process: &Process) -> Prope
             vec![(command.to_owned(), argv, false)].into(),
         ),
     ];
+    if init.version >= OOM_POLICY {
+        // A shell goes on where a process of its own was killed for want of memory.
+        all.push(("OOMPolicy".into(), "continue".into()));
+    }
     if let Some(set) = process.capabilities {
         all.push(("CapabilityBoundingSet".into(), set.into()));
     }
