@@ -1,5 +1,6 @@
 //! Containers that are kept: docker's verbs on real ones, booted and not.
 
+mod elsewhere;
 mod files;
 mod life;
 mod listing;
