@@ -109,6 +109,23 @@ impl Limits {
         Ok(all)
     }
 
+    /// Makes sure that the host's systemd can limit its unit `cgroup` by what version 2 has.
+    ///
+    /// Errors: it keeps to version 1, which lacks the controller.
+    pub(super) fn check_unit(&self, cgroup: &Cgroup) -> io::Result<()> {
+        let unified = super::cgroup::hierarchy()?;
+        for setting in self.settings() {
+            if has(&unified, setting.controller)? && cgroup.read(setting.unified.0).is_err() {
+                let reason = format!(
+                    "the host's systemd has no controller {}",
+                    setting.controller
+                );
+                return Err(io::Error::new(io::ErrorKind::NotFound, reason));
+            }
+        }
+        Ok(())
+    }
+
     /// Puts the limits on `cgroup` and on the version 1 groups, which are made; what a process has
     /// to write to in order to be in the latter.
     pub(super) fn set(&self, cgroup: &Cgroup, legacy: &[PathBuf]) -> io::Result<Vec<PathBuf>> {

@@ -110,7 +110,9 @@ impl Slot {
             let first = machine::start(&id, machine, &wish.limits)?;
             let cgroup = cgroup::hierarchy().map(|it| Cgroup::existing(it, name.clone()));
             let procs = groups.iter().map(|it| it.join("cgroup.procs")).collect();
-            (made(cgroup)?, opened(Ok(procs))?, Some(first))
+            let cgroup = made(cgroup)?;
+            let checked = wish.limits.check_unit(&cgroup).map(|()| procs);
+            (cgroup, opened(checked)?, Some(first))
         } else {
             let cgroup = made(Cgroup::create(&name))?;
             let legacy = opened(wish.limits.set(&cgroup, &record.legacy))?;
