@@ -520,6 +520,16 @@ fn entrypoint_and_command() {
     assert_eq!(text(&[], &["/usr"]), "/usr\n");
     assert_eq!(text(&["--entrypoint", "readlink"], &["/bin"]), "usr/bin\n");
     assert_eq!(text(&["--entrypoint", ""], &["pwd"]), "/\n");
+    let elsewhere = run(
+        &kitchen.racker,
+        &["--platform=linux/s390x"],
+        "mini",
+        &["pwd"],
+    );
+    elsewhere
+        .code(125)
+        .one_message()
+        .says("not for linux/s390x");
     // Nothing behind the image is an option of racker's.
     let words = ["-l", "--rm", "-d", "--", "--name", "x", "--help"];
     assert_eq!(

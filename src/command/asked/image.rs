@@ -5,7 +5,7 @@ use racker_store::{Image, TreeId};
 use super::config::wrong;
 use super::options::{Options, Pull, Systemd};
 use crate::failure::Failure;
-use crate::oci::{self, Reference};
+use crate::oci::{self, Platform, Reference};
 use crate::realise::{Event, Workshop};
 use crate::{image, systemd};
 
@@ -19,7 +19,9 @@ pub(super) fn obtain(shop: Workshop<'_>, options: &Options, name: &str) -> Resul
                 .as_ref()
                 .is_some_and(|it| it.name.starts_with("localhost/"));
             if local || crate::recipe::curated(name).is_some() {
-                return image::obtain(shop, name);
+                let image = image::obtain(shop, name)?;
+                fits(&image, options, name)?;
+                return Ok(image);
             }
             // A mistake in the name is told first.
             Reference::parse(name)?;
@@ -38,6 +40,23 @@ pub(super) fn obtain(shop: Workshop<'_>, options: &Options, name: &str) -> Resul
             Ok(oci::pull(shop.store, &reference, &asked)?.image)
         }
     }
+}
+
+/// Errors: an image that was made here is for another platform than the one asked for.
+fn fits(image: &Image, options: &Options, name: &str) -> Result<(), Failure> {
+    let text = |key: &str| image.config[key].as_str();
+    let (Some(wanted), Some(os), Some(architecture)) =
+        (&options.platform, text("os"), text("architecture"))
+    else {
+        return Ok(());
+    };
+    let has = Platform::new(os, architecture, text("variant"));
+    if (&has.os, &has.architecture) == (&wanted.os, &wanted.architecture) {
+        return Ok(());
+    }
+    Err(wrong(format!(
+        "image {name} is for {has}, not for {wanted}"
+    )))
 }
 
 /// The image of this name that the store has for the platform asked for.
