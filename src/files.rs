@@ -1,14 +1,40 @@
-//! Files of racker's own: documents that are replaced at once, the ends of logs.
+//! Files of racker's own: documents that are replaced at once, the ends of logs; and files that are
+//! opened within a directory.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// How much of a log is read for its end.
 const END: u64 = 16 << 10;
+
+/// How often a path is resolved again.
+const PATIENCE: usize = 1000;
+
+/// Opens `path` within `directory`. Wherever on the machine something is renamed or mounted meanwhile,
+/// the kernel cannot tell that a `..`, of a link too, stayed within, and says EAGAIN: the path is
+/// resolved again. Source: `openat2(2)`.
+pub(crate) fn open_within(
+    directory: impl AsFd,
+    path: &Path,
+    flags: OFlags,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::CLOEXEC;
+    let mut tries = 0..PATIENCE;
+    loop {
+        match openat2(&directory, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN) if tries.next().is_some() => std::thread::yield_now(),
+            other => return other,
+        }
+    }
+}
 
 /// Reads a JSON document; none where there is no such file.
 ///
@@ -73,5 +99,30 @@ mod tests {
         assert_eq!(tail(&path, 2), "");
         fs::write(&path, format!("{}\nx\ny", "long ".repeat(9000))).unwrap();
         assert_eq!(tail(&path, 2), "x\ny");
+    }
+
+    #[test]
+    fn what_is_renamed_meanwhile_hinders_nobody() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for name in ["one", "other", "moved"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        let root = File::open(place.path()).unwrap();
+        let path = Path::new("one/../other");
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    fs::rename(at("moved"), at("away")).unwrap();
+                    fs::rename(at("away"), at("moved")).unwrap();
+                }
+            });
+            let flags = OFlags::PATH;
+            let failed = (0..20_000)
+                .find_map(|_| open_within(&root, path, flags, ResolveFlags::IN_ROOT).err());
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(failed, None);
+        });
     }
 }

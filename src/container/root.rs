@@ -10,8 +10,10 @@ use std::path::Path;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, fstat, mkdirat,
-    openat, openat2,
+    openat,
 };
+
+use crate::files::open_within;
 
 /// Most that is read of one file.
 const LIMIT: u64 = 4 << 20;
@@ -46,14 +48,7 @@ impl Root {
         } else {
             OFlags::NONBLOCK
         };
-        let flags = flags | OFlags::CLOEXEC | wait;
-        Ok(openat2(
-            &self.0,
-            path.as_ref(),
-            flags,
-            Mode::empty(),
-            resolve,
-        )?)
+        Ok(open_within(&self.0, path.as_ref(), flags | wait, resolve)?)
     }
 
     /// The text of the regular file at `path`, up to 4 MiB, bytes that are not UTF-8 replaced.

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Uid, chownat, openat2};
+use rustix::fs::{AtFlags, OFlags, ResolveFlags, Uid, chownat};
 use rustix::pty::{ptsname, unlockpt};
 use rustix::termios::{
     OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
@@ -15,6 +16,7 @@ use signal_hook::consts::SIGWINCH;
 
 use super::Error;
 use super::terminal_guard::TerminalGuard;
+use crate::files::open_within;
 
 /// racker's terminal in raw mode; dropping it sets it back.
 #[derive(Debug)]
@@ -218,13 +220,8 @@ impl Terminal {
 /// Opens a path of the process `leader`'s root.
 fn inside(leader: u32, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
     let root = File::open(format!("/proc/{leader}/root"))?;
-    Ok(openat2(
-        &root,
-        path.trim_start_matches('/'),
-        flags | OFlags::CLOEXEC,
-        Mode::empty(),
-        ResolveFlags::IN_ROOT,
-    )?)
+    let path = Path::new(path.trim_start_matches('/'));
+    Ok(open_within(&root, path, flags, ResolveFlags::IN_ROOT)?)
 }
 
 /// Copies until the end. The kernel says EIO when the last holder of the other side is gone.

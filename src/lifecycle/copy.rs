@@ -12,7 +12,8 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, Dir, FileType, Gid, Mode, OFlags, Timespec, Timestamps, Uid, chownat, fchmod, fchown,
-    fstat, futimens, linkat, mkdirat, mknodat, openat, readlinkat, statat, symlinkat, unlinkat,
+    fstat, fstatfs, futimens, linkat, mkdirat, mknodat, openat, readlinkat, statat, symlinkat,
+    unlinkat,
 };
 use tar::{Archive, Builder, EntryType, Header};
 
@@ -46,7 +47,8 @@ impl Owners {
 }
 
 /// Writes what is at `path` of the root into an archive, under `name`; an empty name stands for
-/// what is in the directory alone. `follow` has a link at `path` itself followed.
+/// what is in the directory alone. `follow` has a link at `path` itself followed. What the kernel
+/// shows of itself in file systems of its own (/proc, /sys) is left out, and what vanishes meanwhile.
 pub fn pack(
     root: &Root,
     path: &str,
@@ -98,6 +100,9 @@ fn add(
         FileType::Directory => {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let directory = openat(parent, entry, flags, Mode::empty())?;
+            if fstat(parent)?.st_dev != stat.st_dev && is_kernels(fstatfs(&directory)?.f_type) {
+                return add_head(builder, &directory, name, owners);
+            }
             add_directory(builder, &directory, name, owners)
         }
         FileType::RegularFile => {
@@ -128,11 +133,7 @@ fn add_directory(
     name: &Path,
     owners: Owners,
 ) -> io::Result<()> {
-    if !name.as_os_str().is_empty() {
-        let mut header = header(&fstat(directory)?, EntryType::Directory, owners);
-        header.set_size(0);
-        builder.append_data(&mut header, name, io::empty())?;
-    }
+    add_head(builder, directory, name, owners)?;
     let mut names = Vec::new();
     for entry in Dir::read_from(directory)? {
         let entry = entry?;
@@ -144,9 +145,50 @@ fn add_directory(
     names.sort();
     for entry in names {
         let inner = name.join(std::ffi::OsStr::from_bytes(&entry));
-        add(builder, directory, &entry, &inner, owners)?;
+        match add(builder, directory, &entry, &inner, owners) {
+            // It vanished since.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH)) => {}
+            other => other?,
+        }
     }
     Ok(())
+}
+
+/// Adds a directory without what is in it.
+fn add_head(
+    builder: &mut Builder<impl Write>,
+    directory: &OwnedFd,
+    name: &Path,
+    owners: Owners,
+) -> io::Result<()> {
+    if name.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let mut header = header(&fstat(directory)?, EntryType::Directory, owners);
+    header.set_size(0);
+    builder.append_data(&mut header, name, io::empty())
+}
+
+/// Whether a file system of this kind shows the kernel's state, not files. Source: `statfs(2)`.
+fn is_kernels(kind: rustix::fs::FsWord) -> bool {
+    const KINDS: [(&str, u32); 15] = [
+        ("binfmt_misc", 0x4249_4e4d),
+        ("bpf", 0xcafe_4a11),
+        ("cgroup", 0x0027_e0eb),
+        ("cgroup2", 0x6367_7270),
+        ("configfs", 0x6265_6570),
+        ("debugfs", 0x6462_6720),
+        ("devpts", 0x0000_1cd1),
+        ("efivarfs", 0xde5e_81e4),
+        ("fusectl", 0x6573_5543),
+        ("mqueue", 0x1980_0202),
+        ("proc", 0x0000_9fa0),
+        ("pstore", 0x6165_676c),
+        ("securityfs", 0x7363_6673),
+        ("sysfs", 0x6265_6572),
+        ("tracefs", 0x7472_6163),
+    ];
+    u32::try_from(kind).is_ok_and(|kind| KINDS.iter().any(|(_, it)| *it == kind))
 }
 
 fn add_file(

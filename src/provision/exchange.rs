@@ -23,6 +23,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 
 use super::job::Bind;
 use super::{Error, Result};
+use crate::files::open_within;
 
 /// Where the guest finds the directory.
 pub const GUEST: &str = "/run/racker";
@@ -148,9 +149,9 @@ impl Exchange {
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         )?;
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let flags = flags | OFlags::NOFOLLOW;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        match rustix::fs::openat2(&directory, relative, flags, Mode::empty(), resolve) {
+        match open_within(&directory, relative.as_ref(), flags, resolve) {
             Ok(file) => Ok(Some(file)),
             Err(rustix::io::Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),

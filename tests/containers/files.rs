@@ -73,6 +73,32 @@ fn copying() {
 }
 
 #[test]
+fn a_whole_root_is_copied_while_it_lives() {
+    let place = temporary();
+    let container = Container::start("whole", BOTH[0], &["sleep", "1000"]);
+    // Processes come and go, and files.
+    let busy = "while :; do : >/srv/x; rm /srv/x; /bin/true; done";
+    container
+        .run(&["exec", "-d"], &["sh", "-c", busy])
+        .success();
+    let to = place.path().join("root");
+    let from = format!("{}:/", container.name);
+    shared().run(&["cp", &from, to.to_str().unwrap()]).success();
+    let inside = container.sh("cat /etc/passwd");
+    let passwd = fs::read_to_string(to.join("etc/passwd")).unwrap();
+    assert_eq!(inside, passwd);
+    assert!(to.join("usr/bin/env").exists());
+    // What the kernel shows of itself is no file.
+    assert!(fs::read_dir(to.join("proc")).unwrap().next().is_none());
+    let entries = walkdir::WalkDir::new(to.join("sys"));
+    assert!(
+        entries
+            .into_iter()
+            .all(|it| !it.unwrap().file_type().is_file())
+    );
+}
+
+#[test]
 fn differences_become_an_image() {
     for (number, way) in BOTH.iter().enumerate() {
         let container = Container::start(&format!("commit{number}"), way, &["sleep", "1000"]);
