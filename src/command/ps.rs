@@ -1,9 +1,12 @@
 //! `racker ps`
 
+use racker_store::TreeId;
+use regex::Regex;
 use serde_json::Value;
 
 use super::Context;
 use crate::failure::{FAILED, Failure};
+use crate::image;
 use crate::lifecycle::{Kept, State, Status, Yard, changes};
 use crate::ui::{Column, Wish, container_row, size};
 
@@ -50,7 +53,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
-    let filters = args
+    let mut filters = args
         .filter
         .iter()
         .map(|text| Filter::parse(text))
@@ -68,6 +71,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let mut rows: Vec<Value> = Vec::new();
     let store = context.store()?;
+    for filter in filters.iter_mut().filter(|it| it.key == "ancestor") {
+        let found = image::find(&store, &context.registries()?, &filter.value)?;
+        filter.tree = found.map(|image| image.tree);
+    }
     // Reading what all of them wrote takes a while.
     let sizes = args.size || args.format.iter().any(|it| it.contains(".Size"));
     for kept in Yard::of(&store).all()? {
@@ -106,6 +113,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
 pub(super) struct Filter {
     key: String,
     value: String,
+    /// What a name matches, docker's way: anywhere, a `/` before it or not.
+    pattern: Option<Regex>,
+    /// The ancestor, where the store has it.
+    tree: Option<TreeId>,
 }
 
 impl Filter {
@@ -117,6 +128,8 @@ impl Filter {
             Some((key, value)) if KEYS.contains(&key) => Ok(Self {
                 key: key.to_owned(),
                 value: value.to_owned(),
+                pattern: (key == "name").then(|| pattern(value)).transpose()?,
+                tree: None,
             }),
             Some((key, _)) => Err(Failure::new(FAILED, format!("invalid filter {key:?}"))
                 .hint(format!("one of {}", KEYS.join(", ")))),
@@ -132,17 +145,17 @@ impl Filter {
         let value = self.value.as_str();
         match self.key.as_str() {
             "id" => config.id.starts_with(value),
-            "name" => config.name.contains(value.trim_start_matches('/')),
+            "name" => {
+                let matches =
+                    |name: &str| self.pattern.as_ref().is_some_and(|it| it.is_match(name));
+                matches(&config.name) || matches(&format!("/{}", config.name))
+            }
             "label" => match value.split_once('=') {
                 Some((name, wanted)) => config.labels.get(name).is_some_and(|it| it == wanted),
                 None => config.labels.contains_key(value),
             },
             "status" => status.word() == value,
-            "ancestor" => {
-                config.image == value
-                    || config.image.split(':').next() == Some(value)
-                    || config.image_id.to_string().starts_with(value)
-            }
+            "ancestor" => self.tree == Some(config.image_id) || is_named(&config.image, value),
             "exited" => status == Status::Exited && state.exit_code.to_string() == value,
             "network" => config.network.name() == value,
             "volume" => config
@@ -158,6 +171,30 @@ impl Filter {
     }
 }
 
+fn pattern(text: &str) -> Result<Regex, Failure> {
+    Regex::new(text).map_err(|error| {
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default();
+        let reason = reason.trim_start_matches("error: ");
+        Failure::new(FAILED, format!("invalid filter \"name={text}\": {reason}"))
+            .hint("a regular expression, such as ^web")
+    })
+}
+
+/// Whether an image that was asked for as `name` is the one that `wanted` means: in whatever form
+/// either is written, with any tag where `wanted` has none.
+fn is_named(name: &str, wanted: &str) -> bool {
+    let (name, short) = (image::short(name), image::short(wanted));
+    let bare = |text: &str| {
+        let text = text.split('@').next().unwrap_or_default().to_owned();
+        match text.rsplit_once(':') {
+            Some((bare, tag)) if !tag.contains('/') => bare.to_owned(),
+            _ => text,
+        }
+    };
+    name == short || bare(wanted) == wanted && bare(&name) == short
+}
+
 /// Whether all conditions hold; of several with one key, any.
 fn matches(filters: &[Filter], kept: &Kept, status: Status, state: &State) -> bool {
     filters.iter().all(|filter| {
@@ -169,4 +206,33 @@ fn matches(filters: &[Filter], kept: &Kept, status: Status, state: &State) -> bo
             same.any(|it| it)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ancestor_has_many_names() {
+        for wanted in ["web", "web:latest", "localhost/web", "localhost/web:latest"] {
+            assert!(is_named("web", wanted), "{wanted}");
+            assert!(is_named("localhost/web:latest", wanted), "{wanted}");
+        }
+        assert!(is_named("debian:12", "debian"));
+        assert!(is_named("debian:12", "docker.io/library/debian:12"));
+        assert!(is_named("host:5000/a/b:1", "host:5000/a/b"));
+        for other in ["we", "web:1", "other/web", "localhost/web:1"] {
+            assert!(!is_named("web", other), "{other}");
+        }
+        assert!(!is_named("debian:12", "debian:latest"));
+    }
+
+    #[test]
+    fn a_wrong_expression_is_one_line() {
+        let failure = Filter::parse("name=[").unwrap_err().render();
+        assert!(
+            failure.contains("invalid filter \"name=[\": unclosed"),
+            "{failure}"
+        );
+    }
 }

@@ -114,6 +114,41 @@ fn listing() {
     );
     assert_eq!(ps(&["--filter", "status=exited"]), table_heading());
     assert_eq!(ps(&["-q", "--filter", "label=a=c"]), "");
+    let found = |filter: &str| {
+        let arguments = ["ps", "--filter", filter, "--format", "{{.Names}}"];
+        let text = shared().run(&arguments).success().into_text();
+        text.lines().any(|it| it == container.name)
+    };
+    let name = &container.name;
+    for pattern in [
+        format!("^{name}$"),
+        format!("/{name}"),
+        format!("^/{name}$"),
+        "^li.t-[0-9]+$".into(),
+        "ist".into(),
+    ] {
+        assert!(found(&format!("name={pattern}")), "{pattern}");
+    }
+    assert!(!found("name=^ist"));
+    shared()
+        .run(&["ps", "--filter", "name=["])
+        .code(1)
+        .says("invalid filter \"name=[\": unclosed character class");
+    let id = shared()
+        .run(&["inspect", "--format", "{{.tree_id}}", "quickstart"])
+        .success()
+        .into_text();
+    for image in [
+        "quickstart",
+        "quickstart:latest",
+        "localhost/quickstart",
+        "localhost/quickstart:latest",
+        &id[..12],
+        id.trim_end(),
+    ] {
+        assert!(found(&format!("ancestor={image}")), "{image}");
+    }
+    assert!(!found("ancestor=quick") && !found("ancestor=quickstart:1"));
     container.sh("head -c 3000000 /dev/zero >/big; ln /big /again; rm /again");
     let filter = format!("name={}", container.name);
     let table = shared()
