@@ -104,6 +104,37 @@ fn a_read_only_root_and_memory() {
 }
 
 #[test]
+fn memory_is_everybodys_and_runs_nothing() {
+    let script = "touch /scratch/x /other/x; stat -c %a /scratch /other /mine; \
+        grep -E ' (/scratch|/other|/mine) ' /proc/mounts | grep -c nosuid,nodev,noexec; \
+        cp /bin/true /runs/true; /runs/true";
+    let options = [
+        "run",
+        "--rm",
+        "-u",
+        "www-data",
+        "--tmpfs",
+        "/scratch",
+        "--mount",
+        "type=tmpfs,dst=/other",
+        "--tmpfs",
+        "/mine:mode=700",
+        "--tmpfs",
+        "/runs:exec,uid=0",
+    ];
+    for way in BOTH {
+        let run = [&options[..], way, &["quickstart", "sh", "-ec", script]].concat();
+        let output = shared().run(&run).success();
+        assert_eq!(output.text(), "1777\n1777\n700\n3\n");
+    }
+    let refused = ["run", "--rm", "--tmpfs", "/a:uid=33", "quickstart", "true"];
+    shared()
+        .run(&refused)
+        .code(125)
+        .says("uid of a tmpfs is not supported");
+}
+
+#[test]
 fn namespaces_have_their_parameters() {
     let options = [
         "run",

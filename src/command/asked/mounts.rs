@@ -31,7 +31,7 @@ pub(super) fn mounts(
                 }
                 mounts.push(mount);
             }
-            Mounted::Memory(path, options) => tmpfs.push((path, options)),
+            Mounted::Memory(path, options) => tmpfs.push((path, memory(text, &options)?)),
         }
     }
     for text in &options.tmpfs {
@@ -41,7 +41,7 @@ pub(super) fn mounts(
                 "invalid --tmpfs {text:?}: the path must be absolute"
             )));
         }
-        tmpfs.push((path.to_owned(), options.to_owned()));
+        tmpfs.push((path.to_owned(), memory(text, options)?));
     }
     if let Some(size) = options.shm_size {
         tmpfs.push(("/dev/shm".into(), format!("mode=1777,size={size}")));
@@ -62,6 +62,52 @@ pub(super) fn mounts(
         return Err(wrong(format!("duplicate mount point: {twice}")));
     }
     Ok((mounts, tmpfs))
+}
+
+/// What a file system in memory is mounted with: docker's defaults, which what is given overrides.
+/// Source: docker-run(1), `tmpfs(5)`.
+fn memory(text: &str, given: &str) -> Result<String, Failure> {
+    const FLAGS: [&str; 15] = [
+        "ro",
+        "rw",
+        "suid",
+        "nosuid",
+        "dev",
+        "nodev",
+        "exec",
+        "noexec",
+        "sync",
+        "async",
+        "atime",
+        "noatime",
+        "diratime",
+        "nodiratime",
+        "relatime",
+    ];
+    const VALUES: [&str; 5] = ["size", "mode", "nr_blocks", "nr_inodes", "mpol"];
+    let mut options = String::from("mode=1777,noexec,nosuid,nodev");
+    for option in given.split(',').filter(|it| !it.is_empty()) {
+        let known = match option.split_once('=') {
+            // It is root's in any case.
+            Some(("uid" | "gid", "0")) => continue,
+            Some((name @ ("uid" | "gid"), _)) => {
+                let message = format!("{name} of a tmpfs is not supported: {text:?}");
+                return Err(
+                    wrong(message).hint("mode=1777, which is the default, lets everybody write")
+                );
+            }
+            Some((name, value)) => VALUES.contains(&name) && !value.is_empty(),
+            None => FLAGS.contains(&option),
+        };
+        if !known {
+            return Err(wrong(format!(
+                "invalid tmpfs option {option:?} in {text:?}"
+            )));
+        }
+        options.push(',');
+        options.push_str(option);
+    }
+    Ok(options)
 }
 
 pub(super) fn devices(options: &Options) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
@@ -91,6 +137,18 @@ mod tests {
     fn one_place_is_mounted_once() {
         let options = parse(&["-v", "/a:/x", "--tmpfs", "/x"]).options;
         assert!(mounts(&options, &json!(null)).is_err());
+    }
+
+    #[test]
+    fn memory_has_dockers_defaults() {
+        let options = |list: &[&str]| mounts(&parse(list).options, &json!(null));
+        let (_, found) = options(&["--tmpfs", "/a:exec,uid=0,size=1m"]).unwrap();
+        assert_eq!(found[0].1, "mode=1777,noexec,nosuid,nodev,exec,size=1m");
+        let (_, found) = options(&["--mount", "type=tmpfs,dst=/a,tmpfs-mode=700,ro"]).unwrap();
+        assert_eq!(found[0].1, "mode=1777,noexec,nosuid,nodev,mode=700,ro");
+        for bad in ["/a:uid=33", "/a:gid=33", "/a:x", "/a:size", "/a:size="] {
+            assert!(options(&["--tmpfs", bad]).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -136,7 +136,10 @@ pub(crate) fn mount(text: &str) -> Result<Mounted, String> {
     }
     let target = absolute(target)?;
     match kind {
-        "tmpfs" => Ok(Mounted::Memory(target, options.join(","))),
+        "tmpfs" => {
+            options.extend(read_only.then(|| "ro".to_owned()));
+            Ok(Mounted::Memory(target, options.join(",")))
+        }
         "bind" if Path::new(source).is_absolute() => Ok(Mounted::Bind(Mount {
             source: source.to_owned(),
             volume: false,
