@@ -1,8 +1,8 @@
 //! `racker commit`
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 
-use super::Context;
+use super::{Context, instruction};
 use crate::failure::{FAILED, Failure};
 use crate::image;
 use crate::lifecycle::changes::{self, Commit};
@@ -17,7 +17,7 @@ pub(super) struct Args {
     #[arg(short, long)]
     message: Option<String>,
     /// Instruction for the image's configuration: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL,
-    /// USER, WORKDIR
+    /// USER, VOLUME, WORKDIR
     #[arg(short, long, value_name = "INSTRUCTION")]
     change: Vec<String>,
     /// Freeze the container meanwhile
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     };
     let mut config = Map::new();
     for line in &args.change {
-        instruction(&mut config, line).map_err(|text| Failure::new(FAILED, text))?;
+        instruction::apply(&mut config, line).map_err(|text| Failure::new(FAILED, text))?;
     }
     let made = changes::commit(
         &store,
@@ -55,83 +55,4 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     events::put(&store, &kept.config, "commit", &[("image", &made.name)]);
     context.ui.data(made.tree.to_string())?;
     Ok(0)
-}
-
-/// Takes in one instruction as a Containerfile has them.
-fn instruction(config: &mut Map<String, Value>, line: &str) -> Result<(), String> {
-    let wrong = || format!("invalid --change {line:?}");
-    let (word, rest) = line.trim().split_once([' ', '=']).ok_or_else(wrong)?;
-    let rest = rest.trim();
-    let command = || -> Value {
-        match serde_json::from_str::<Vec<String>>(rest) {
-            Ok(list) => json!(list),
-            Err(_) => json!(["/bin/sh", "-c", rest]),
-        }
-    };
-    let pair = || {
-        let (name, value) = rest
-            .split_once('=')
-            .or_else(|| rest.split_once(' '))
-            .ok_or_else(wrong)?;
-        let value = value.trim().trim_matches('"');
-        Ok::<_, String>((name.trim().to_owned(), value.to_owned()))
-    };
-    match word.to_ascii_uppercase().as_str() {
-        "CMD" => config.insert("Cmd".into(), command()),
-        "ENTRYPOINT" => config.insert("Entrypoint".into(), command()),
-        "USER" => config.insert("User".into(), json!(rest)),
-        "WORKDIR" => config.insert("WorkingDir".into(), json!(rest)),
-        "STOPSIGNAL" => config.insert("StopSignal".into(), json!(rest)),
-        "ENV" => {
-            let (name, value) = pair()?;
-            let entry = config.entry("Env").or_insert_with(|| json!([]));
-            if let Value::Array(list) = entry {
-                list.push(json!(format!("{name}={value}")));
-            }
-            None
-        }
-        "LABEL" => {
-            let (name, value) = pair()?;
-            let entry = config.entry("Labels").or_insert_with(|| json!({}));
-            entry[name] = json!(value);
-            None
-        }
-        "EXPOSE" => {
-            let port = if rest.contains('/') {
-                rest.to_owned()
-            } else {
-                format!("{rest}/tcp")
-            };
-            let entry = config.entry("ExposedPorts").or_insert_with(|| json!({}));
-            entry[port] = json!({});
-            None
-        }
-        _ => return Err(format!("{word} is no instruction of --change")),
-    };
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instructions() {
-        let mut config = Map::new();
-        for line in [
-            "CMD [\"a\", \"b\"]",
-            "ENV A=b c",
-            "LABEL x=y",
-            "EXPOSE 80",
-            "USER www",
-        ] {
-            instruction(&mut config, line).unwrap();
-        }
-        assert_eq!(
-            Value::Object(config),
-            json!({ "Cmd": ["a", "b"], "Env": ["A=b c"], "Labels": { "x": "y" },
-                "ExposedPorts": { "80/tcp": {} }, "User": "www" })
-        );
-        assert!(instruction(&mut Map::new(), "RUN x").is_err());
-    }
 }

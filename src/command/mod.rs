@@ -21,6 +21,7 @@ mod history;
 mod images;
 mod import;
 mod inspect;
+mod instruction;
 mod key;
 mod kill;
 mod load;

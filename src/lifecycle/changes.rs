@@ -301,7 +301,9 @@ fn merge(old: &mut Value, new: &Value) {
         (Value::Object(old), Value::Object(new)) => {
             old.extend(new.iter().map(|(key, value)| (key.clone(), value.clone())));
         }
-        (old @ Value::Array(_), Value::Array(new)) if new.iter().any(is_variable) => {
+        (old @ Value::Array(_), Value::Array(new))
+            if !new.is_empty() && new.iter().all(is_variable) =>
+        {
             if let Value::Array(old) = old {
                 old.extend(new.iter().cloned());
             }

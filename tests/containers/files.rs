@@ -120,10 +120,47 @@ fn differences_become_an_image() {
             "why",
             "--change",
             change,
+            "--change=EXPOSE 80 90/udp",
+            "--change=LABEL a=\"b c\" d=e",
+            "--change=ENV A=1 B=2",
+            "--change=VOLUME /srv/one /srv/two",
             &container.name,
             &name,
         ];
         shared().run(&arguments).success();
+        let wanted = [
+            (
+                "{{json .config.config.ExposedPorts}}",
+                r#"{"80/tcp":{},"90/udp":{}}"#,
+            ),
+            (
+                "{{json .config.config.Volumes}}",
+                r#"{"/srv/one":{},"/srv/two":{}}"#,
+            ),
+            (
+                "{{.config.config.Labels.a}}-{{.config.config.Labels.d}}",
+                "b c-e",
+            ),
+        ];
+        for (template, text) in wanted {
+            let output = shared().run(&["inspect", "--format", template, &name]);
+            assert_eq!(output.success().text().trim_end(), text);
+        }
+        let variables = [
+            "run",
+            "--rm",
+            "--systemd=false",
+            &name,
+            "sh",
+            "-c",
+            "echo $A$B",
+        ];
+        assert_eq!(shared().run(&variables).success().text(), "12\n");
+        let refused = ["commit", "--change", "ONBUILD RUN x", &container.name];
+        shared()
+            .run(&refused)
+            .code(1)
+            .says("ONBUILD is not supported");
         let output = shared()
             .run(&["run", "--rm", "--systemd=false", &name])
             .success();
