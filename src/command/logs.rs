@@ -20,8 +20,14 @@ pub(super) struct Args {
     /// Go on showing what comes
     #[arg(short, long)]
     follow: bool,
-    /// Show the last so many lines
-    #[arg(short = 'n', long, value_name = "LINES", default_value = "all")]
+    /// Show the last so many lines; all where it is negative
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "LINES",
+        default_value = "all",
+        allow_hyphen_values = true
+    )]
     tail: String,
     /// Show when each line came
     #[arg(short, long)]
@@ -133,12 +139,13 @@ fn print(entry: &Entry, timestamps: bool) -> io::Result<()> {
     }
 }
 
-/// A moment: RFC 3339, seconds since 1970, or so long ago.
+/// A moment: RFC 3339, seconds since 1970, or so long ago. A day, and a time without its zone, are the
+/// caller's: by `TZ`, or the machine's zone.
 pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, Failure> {
     let wrong = || {
         Failure::new(
             FAILED,
-            format!("{text:?} is no moment, such as 10m or 2026-01-02T03:04:05Z"),
+            format!("{text:?} is no moment, such as 10m, 2026-01-02 or 2026-01-02T03:04:05Z"),
         )
     };
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
@@ -146,6 +153,10 @@ pub(super) fn moment(text: &str) -> Result<jiff::Timestamp, Failure> {
     }
     if let Ok(seconds) = text.parse::<f64>() {
         return jiff::Timestamp::from_nanosecond((seconds * 1e9) as i128).map_err(|_| wrong());
+    }
+    if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
+        let zone = jiff::tz::TimeZone::system();
+        return zone.to_timestamp(local).map_err(|_| wrong());
     }
     let ago = values::duration(text).map_err(|_| wrong())?;
     jiff::Timestamp::now().checked_sub(ago).map_err(|_| wrong())

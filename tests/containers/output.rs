@@ -31,6 +31,23 @@ fn logs_are_kept() {
             lines.starts_with("20") && lines.contains("Z three\n"),
             "{lines}"
         );
+        let output = container.run(&["logs", "--tail", "-1"], &[]).success();
+        assert_eq!(output.text(), "one\nthree\ntail");
+        let logs = |option: &str, time: &str| {
+            let zone = shared().clone().env("TZ", "EST5");
+            let output = zone.run(&["logs", option, time, &container.name]).success();
+            output.text().contains("three")
+        };
+        assert!(logs("--since", "2020-01-01") && logs("--since", "2020-01-01T00:00:00"));
+        assert!(!logs("--until", "2020-01-01") && !logs("--until", "2020-01-01T00:00:00"));
+        // A time without its zone is local: five hours behind.
+        let first = container.run(&["logs", "-t"], &[]).success().into_text();
+        let first: jiff::Timestamp = first.split(' ').next().unwrap().parse().unwrap();
+        let local = |hours: i64| {
+            let time = first - jiff::SignedDuration::from_hours(hours);
+            time.to_string().trim_end_matches('Z').to_owned()
+        };
+        assert!(logs("--since", &local(5)) && !logs("--since", &local(4)));
         let output = container.run(&["logs", "--until", "1h"], &[]).success();
         assert_eq!(output.text(), "");
     }
