@@ -54,10 +54,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             || crate::oci::Reference::parse(&image.name).map(|r| r.familiar()),
             |name| Ok(name.to_owned()),
         )?;
-        let (name, tag) = match shown.rsplit_once(':') {
-            Some((name, tag)) if !tag.contains('/') => (name, tag),
-            _ => (shown.as_str(), "<none>"),
-        };
+        let (name, tag) = parts(&shown);
         table.row([
             name.to_owned(),
             tag.to_owned(),
@@ -72,4 +69,29 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// Repository and tag of a name; one that was pulled by its digest has none.
+fn parts(shown: &str) -> (&str, &str) {
+    let (bare, digest) = shown.split_once('@').unwrap_or((shown, ""));
+    match bare.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => {
+            (name, if digest.is_empty() { tag } else { "<none>" })
+        }
+        _ => (bare, "<none>"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn names_are_cut() {
+        assert_eq!(parts("debian:12"), ("debian", "12"));
+        assert_eq!(parts("host:5000/a"), ("host:5000/a", "<none>"));
+        assert_eq!(parts("host:5000/a:b"), ("host:5000/a", "b"));
+        assert_eq!(parts("debian@sha256:00"), ("debian", "<none>"));
+        assert_eq!(parts("host:5000/a:b@sha256:00"), ("host:5000/a", "<none>"));
+    }
 }

@@ -40,6 +40,15 @@ fn pull_speaks_as_docker_does() {
         racker.run(&["pull", &pinned]).success().text(),
         format!("{pinned}\n")
     );
+    let images = racker.run(&["images"]).success();
+    let cut = |line: &str| {
+        line.split_whitespace()
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let shown: Vec<String> = images.text().lines().map(cut).collect();
+    assert!(shown.contains(&format!("{name} <none>")), "{shown:?}");
     let all = racker.run(&["pull", "--all-tags", &name]).success();
     let expected = ["1", "2", "latest"].map(|tag| format!("{name}:{tag}\n"));
     assert_eq!(all.text(), expected.concat());
