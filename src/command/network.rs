@@ -68,6 +68,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         }
         Verb::Inspect(names) => names.inspect(context, |name| Ok(row(&find(&networks, name)?)))?,
         Verb::Rm(names) => names.each(context, |name| {
+            not_own(name)?;
             let network = find(&networks, name)?;
             if let Some(id) = network.members.keys().next() {
                 return Err(Failure::new(
@@ -103,18 +104,24 @@ fn check(name: &str) -> Result<(), Failure> {
         .bytes()
         .next()
         .is_some_and(|it| it.is_ascii_alphanumeric());
-    let own = [DEFAULT, PASTA_NETWORK, "none", "host", "bridge", "default"];
-    if own.contains(&name) {
-        return Err(Failure::new(
-            FAILED,
-            format!("network name {name} is racker's own"),
-        ));
-    }
+    not_own(name)?;
     if !plain || !first {
         return Err(Failure::new(
             FAILED,
             format!("invalid network name {name:?}"),
         ));
+    }
+    Ok(())
+}
+
+/// That a name is none of those that networks of racker's own have.
+fn not_own(name: &str) -> Result<(), Failure> {
+    let own = [DEFAULT, PASTA_NETWORK, "none", "host", "bridge", "default"];
+    if own.contains(&name) {
+        return Err(
+            Failure::new(FAILED, format!("network name {name} is racker's own"))
+                .hint("such can neither be created nor removed"),
+        );
     }
     Ok(())
 }

@@ -45,6 +45,9 @@ pub enum Error {
     /// The name is none.
     #[error("invalid container name {0:?}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed")]
     BadName(String),
+    /// The name is none of a volume.
+    #[error("invalid volume name {0:?}: only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed")]
+    BadVolumeName(String),
     /// It must run for that, and does not.
     #[error("container {0} is not running")]
     NotRunning(String),

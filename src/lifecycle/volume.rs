@@ -86,7 +86,7 @@ pub fn create(
     labels: BTreeMap<String, String>,
     anonymous: bool,
 ) -> Result<Volume, Error> {
-    name::check(name)?;
+    name::check(name).map_err(|_| Error::BadVolumeName(name.to_owned()))?;
     if let Some(volume) = find(store, name)? {
         return Ok(volume);
     }

@@ -187,7 +187,7 @@ fn files_of_variables_labels_and_ids() {
     let place = temporary();
     fs::write(
         place.path().join("env"),
-        "# comment\nA=one\n\nB=two words\n",
+        "\u{feff}# comment\nA=one\n\nB=two words\n",
     )
     .unwrap();
     let racker = shared().clone().at(place.path()).env("C", "three");

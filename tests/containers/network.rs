@@ -70,6 +70,12 @@ fn published_ports_lead_in() {
 #[test]
 fn containers_of_a_network_find_each_other() {
     let racker = shared();
+    for own in ["private", "bridge", "host", "none"] {
+        shared()
+            .run(&["network", "rm", own])
+            .code(1)
+            .says("racker's own");
+    }
     let network = format!("net{}", std::process::id());
     racker.run(&["network", "create", &network]).success();
     racker

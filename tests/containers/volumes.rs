@@ -30,6 +30,14 @@ fn volumes_outlive_containers() {
         &["sleep", "1000"],
     );
     racker
+        .run(&["volume", "create", "a b"])
+        .code(1)
+        .says("invalid volume name");
+    racker
+        .run(&["run", "--rm", "-v", "a+b:/x", "quickstart", "true"])
+        .code(125)
+        .says("invalid volume name");
+    racker
         .run(&["volume", "rm", &volume])
         .code(1)
         .says("in use by container");

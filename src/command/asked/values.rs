@@ -337,6 +337,7 @@ pub(crate) fn lines(path: &Path) -> Result<Vec<String>, String> {
         .map_err(|error| format!("open {}: {error}", path.display()))?;
     let wanted = |line: &&str| !line.trim().is_empty() && !line.starts_with('#');
     let mut all = Vec::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     for line in text.lines().map(str::trim_start).filter(wanted) {
         let name = line.split('=').next().unwrap_or_default();
         if name.is_empty() || name.contains(char::is_whitespace) {
