@@ -13,18 +13,22 @@ use crate::recipe;
 
 /// The image of this name in the store, under any of the forms a name can have.
 pub fn find(store: &Store, registries: &Registries, name: &str) -> Result<Option<Image>, Failure> {
+    Ok(all(store, registries, name)?.into_iter().next())
+}
+
+/// The image of this name in the store, or all that have this id, at least 12 digits of it.
+pub fn all(store: &Store, registries: &Registries, name: &str) -> Result<Vec<Image>, Failure> {
     for candidate in candidates(registries, name) {
         if let Some(image) = store.image(&candidate)? {
-            return Ok(Some(image));
+            return Ok(vec![image]);
         }
     }
+    let mut all = Vec::new();
     if name.len() >= 12 && name.bytes().all(|b| b.is_ascii_hexdigit()) {
-        let all = store.images()?;
-        return Ok(all
-            .into_iter()
-            .find(|image| image.tree.to_string().starts_with(name)));
+        all = store.images()?;
+        all.retain(|image| image.tree.to_string().starts_with(name));
     }
-    Ok(None)
+    Ok(all)
 }
 
 /// The names under which an image may be kept, the likeliest first.
@@ -108,9 +112,12 @@ pub fn obtain(shop: Workshop<'_>, name: &str) -> Result<Image, Failure> {
 
 /// The image, or the error that it is not there.
 pub fn need(store: &Store, registries: &Registries, name: &str) -> Result<Image, Failure> {
-    find(store, registries, name)?.ok_or_else(|| {
-        Failure::new(FAILED, format!("no such image: {name}")).hint("racker images lists them")
-    })
+    find(store, registries, name)?.ok_or_else(|| missing(name))
+}
+
+/// The error that there is no image of this name.
+pub fn missing(name: &str) -> Failure {
+    Failure::new(FAILED, format!("no such image: {name}")).hint("racker images lists them")
 }
 
 #[cfg(test)]

@@ -213,6 +213,31 @@ fn files_of_variables_labels_and_ids() {
 }
 
 #[test]
+fn images_are_removed_by_name_and_id() {
+    let racker = shared();
+    let container = Container::start("several", BOTH[1], &["sleep", "1000"]);
+    container.sh("cat /proc/sys/kernel/random/uuid >/srv/own");
+    let [one, two] = ["one", "two"].map(|it| format!("{it}-{}", std::process::id()));
+    let id = container.run(&["commit"], &[&one]).success().into_text();
+    let id = id.trim();
+    racker.run(&["tag", &one, &two]).success();
+    racker
+        .run(&["rmi", &id[..12]])
+        .code(1)
+        .says("must be forced");
+    // Each is tried.
+    let output = racker.run(&["rmi", "no-such", &two]).code(1);
+    assert!(output.text().contains(&two), "{}", output.report());
+    output.says("no such image: no-such");
+    racker.run(&["tag", &one, &two]).success();
+    let output = racker.run(&["rmi", "-f", &id[..12], "no-such"]).success();
+    assert_eq!(output.text().lines().count(), 2, "{}", output.report());
+    for name in [&one, &two] {
+        racker.run(&["rmi", name]).code(1).says("no such image");
+    }
+}
+
+#[test]
 fn events_tell_what_happened() {
     let container = Container::start("event", BOTH[1], &["true"]);
     container.run(&["wait"], &[]).success();
