@@ -89,6 +89,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 let (written, whole) = changes::sizes(&store, &kept)?;
                 row["Size"] = format!("{} (virtual {})", size(written), size(whole)).into();
             }
+            // The method that a template has for them.
+            if args.format.iter().any(|it| it.contains(".Label ")) {
+                row["Label"] = serde_json::json!(kept.config.labels);
+            }
             rows.push(row);
         }
         if rows.len() == limit {

@@ -145,6 +145,8 @@ pub fn container_document(kept: &Kept, status: Status, state: &State) -> Value {
             "Running": running,
             "Paused": status == Status::Paused,
             "Restarting": status == Status::Restarting,
+            // The cgroup that would tell is gone with the container.
+            "OOMKilled": false,
             "Dead": false,
             "Pid": if running { state.leader } else { 0 },
             "ExitCode": state.exit_code,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use gtmpl::error::ExecError;
 use gtmpl::{Context, FuncError, Template, Value};
 use serde_json::Value as Json;
 
@@ -10,6 +11,8 @@ use crate::failure::{FAILED, Failure};
 /// A template that was understood.
 pub struct Format {
     template: Template,
+    /// Whether a field that is not there is an error.
+    strict: bool,
 }
 
 impl std::fmt::Debug for Format {
@@ -23,24 +26,143 @@ impl Format {
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let mut template = Template::default();
         template.add_func("json", json);
+        template.add_func("label", label);
+        template.add_func(SHOW, |args| {
+            Ok(args.first().map(shown).unwrap_or_default().into())
+        });
         template.add_func("join", join);
         template.add_func("upper", |args| text_of(args, str::to_uppercase));
         template.add_func("lower", |args| text_of(args, str::to_lowercase));
         // On a shell's command line these are two characters.
         let text = text.replace("\\t", "\t").replace("\\n", "\n");
-        template.parse(text).map_err(|error| {
+        template.parse(as_go(&text)).map_err(|error| {
             Failure::new(FAILED, format!("template parsing error: {error}"))
                 .hint("such as '{{.ID}} {{json .Names}}'")
         })?;
-        Ok(Self { template })
+        Ok(Self {
+            template,
+            strict: false,
+        })
+    }
+
+    /// Understands a template for rows, all of whose fields are known.
+    pub fn of_rows(text: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            strict: true,
+            ..Self::parse(text)?
+        })
     }
 
     /// Fills it in.
     pub fn render(&self, document: &Json) -> Result<String, Failure> {
-        let context = Context::from(value(document));
+        let mut value = value(document);
+        if let (true, Value::Map(map)) = (self.strict, &mut value) {
+            value = Value::Object(std::mem::take(map));
+        }
         self.template
-            .render(&context)
-            .map_err(|error| Failure::new(FAILED, format!("template error: {error}")))
+            .render(&Context::from(value))
+            .map_err(|error| {
+                let message = match error {
+                    ExecError::NoFiledFor(field, _) => {
+                        format!("template error: can't evaluate field {field}")
+                    }
+                    error => format!("template error: {error}"),
+                };
+                Failure::new(FAILED, message).hint("--format json shows all fields")
+            })
+    }
+}
+
+/// What is put behind every value that is printed.
+const SHOW: &str = "show";
+
+/// A template whose values are printed as Go prints them, and docker's one method, `.Label NAME`,
+/// is a function.
+fn as_go(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, inner)) = rest.split_once("{{") {
+        let (inner, after) = inner.split_at(end(inner));
+        let (inner, trim) = match inner.strip_suffix("-").filter(|it| it.ends_with(' ')) {
+            Some(inner) => (inner, "-"),
+            None => (inner, ""),
+        };
+        let inner = inner
+            .replace(".Label \"", "label . \"")
+            .replace(".Label `", "label . `");
+        let bare = inner.strip_prefix("- ").unwrap_or(&inner).trim();
+        let word = bare.split([' ', '(']).next().unwrap_or_default();
+        let silent = [
+            "", "if", "else", "end", "range", "with", "define", "template", "block",
+        ]
+        .contains(&word)
+            || bare.starts_with("/*")
+            || bare.starts_with('$') && bare.contains(":=");
+        let shown = if silent || after.is_empty() {
+            String::new()
+        } else {
+            format!(" | {SHOW} ")
+        };
+        out.extend([before, "{{", &inner, &shown, trim]);
+        rest = match after.strip_prefix("}}") {
+            Some(rest) => {
+                out.push_str("}}");
+                rest
+            }
+            None => after,
+        };
+    }
+    out + rest
+}
+
+/// Where an action ends: at `}}` that is in no text.
+fn end(inner: &str) -> usize {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, letter) in inner.char_indices() {
+        match quote {
+            None if inner[at..].starts_with("}}") => return at,
+            None if matches!(letter, '"' | '`') => quote = Some(letter),
+            Some('"') if !escaped && letter == '\\' => {
+                escaped = true;
+                continue;
+            }
+            Some(open) if letter == open && !escaped => quote = None,
+            _ => {}
+        }
+        escaped = false;
+    }
+    inner.len()
+}
+
+/// A value as Go prints it: `[a b]`, `map[a:b]`.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Nil => "<nil>".into(),
+        Value::Array(list) => {
+            let all: Vec<String> = list.iter().map(shown).collect();
+            format!("[{}]", all.join(" "))
+        }
+        Value::Object(map) | Value::Map(map) => {
+            let sorted: std::collections::BTreeMap<_, _> = map.iter().collect();
+            let all = sorted.into_iter();
+            let all: Vec<String> = all
+                .map(|(key, it)| format!("{key}:{}", shown(it)))
+                .collect();
+            format!("map[{}]", all.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The value of one label; nothing where there is none.
+fn label(args: &[Value]) -> Result<Value, FuncError> {
+    let [Value::Object(row) | Value::Map(row), Value::String(name)] = args else {
+        return Err(too_few("label", 2));
+    };
+    match row.get("Label") {
+        Some(Value::Map(labels)) => Ok(labels.get(name).cloned().unwrap_or_else(|| "".into())),
+        _ => Ok("".into()),
     }
 }
 
@@ -142,7 +264,34 @@ mod tests {
     }
 
     #[test]
+    fn values_are_printed_as_go_prints_them() {
+        assert_eq!(render("{{.List}}"), "[x y]");
+        assert_eq!(render("{{ .Labels -}} !"), "map[a.b:c]!");
+        assert_eq!(render("{{.Nets}}"), "map[n:map[IP:1.2.3.4]]");
+        assert_eq!(render("{{.Nothing}}"), "<no value>");
+        assert_eq!(
+            render(r#"{{"}}"}}{{$x := .ID}}{{$x}}{{/* no */}}"#),
+            "}}abc"
+        );
+        assert_eq!(render("{{with .State}}{{.ExitCode}}{{end}}"), "3");
+    }
+
+    #[test]
+    fn a_label_by_its_name() {
+        let row = json!({ "ID": "abc", "Label": { "x": "1" } });
+        let format = Format::of_rows(r#"{{.ID}} {{.Label "x"}} {{.Label "y"}}"#).unwrap();
+        assert_eq!(format.render(&row).unwrap(), "abc 1 ");
+    }
+
+    #[test]
     fn mistakes_are_told() {
         assert!(Format::parse("{{.ID").is_err());
+        assert!(Format::parse("{{").is_err());
+        let row = json!({ "ID": "abc" });
+        let failure = Format::of_rows("{{.Id}}")
+            .unwrap()
+            .render(&row)
+            .unwrap_err();
+        assert!(failure.render().contains("can't evaluate field Id"));
     }
 }

@@ -119,6 +119,17 @@ fn listing() {
         let text = shared().run(&arguments).success().into_text();
         text.lines().any(|it| it == container.name)
     };
+    let label = ["--format", r#"{{.Label "a"}}-{{.Label "none"}}"#];
+    assert_eq!(ps(&label), "b-\n");
+    shared()
+        .run(&["ps", "--format", "{{.Nothing}}"])
+        .code(1)
+        .says("can't evaluate field Nothing");
+    assert_eq!(container.inspect("{{.Args}}"), "[99]");
+    assert_eq!(container.inspect("{{.Config.Cmd}}"), "[sleep 99]");
+    let labels = container.inspect("{{.Config.Labels}}");
+    assert!(labels.starts_with("map[a:b "), "{labels}");
+    assert_eq!(container.inspect("{{.State.OOMKilled}}"), "false");
     let name = &container.name;
     for pattern in [
         format!("^{name}$"),
