@@ -5,7 +5,6 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
-use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -13,7 +12,7 @@ use rustix::io::Errno;
 
 use crate::error::{At as _, Error, Result};
 use crate::id::ObjectId;
-use crate::store::{Store, place};
+use crate::store::{Store, link_open, place};
 
 /// Bodies up to this many bytes are held in memory, and written only if the store lacks them.
 pub(crate) const SMALL: usize = 1 << 20;
@@ -152,16 +151,7 @@ impl Store {
 
     /// Makes an open file the object of this name.
     pub(crate) fn link_file(&self, file: &File, id: ObjectId, size: u64) -> Result<()> {
-        self.link(id, size, |path| {
-            // By descriptor needs CAP_DAC_READ_SEARCH, by way of /proc needs /proc: open(2).
-            match rustix::fs::linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
-                Err(Errno::NOENT) => {
-                    let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-                    rustix::fs::linkat(CWD, source, CWD, path, AtFlags::SYMLINK_FOLLOW)
-                }
-                result => result,
-            }
-        })
+        self.link(id, size, |path| link_open(file, path))
     }
 
     /// Gives an object its name; one that is taken by a whole object is success.

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{FlockOperation, flock, syncfs};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, syncfs};
 use rustix::io::Errno;
 
 use crate::error::{At as _, Error, Result};
@@ -230,19 +231,47 @@ impl Store {
     fn write(&self, path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
         self.writable()?;
         let stage = self.stage_name();
-        let write = || {
-            let mut file = File::options()
+        // A sync takes long, and whoever is killed meanwhile is to leave nothing.
+        let (mut file, named) = if durable && let Some(file) = unnamed(&self.root.join("stage"))? {
+            (file, false)
+        } else {
+            let mut options = File::options();
+            let file = options
                 .write(true)
                 .create_new(true)
                 .mode(0o644)
-                .open(&stage)?;
-            file.write_all(bytes)
+                .open(&stage);
+            (file.at("write", &stage)?, true)
         };
-        write().at("write", &stage)?;
+        file.write_all(bytes).at("write", &stage)?;
         if durable {
             self.sync()?;
         }
+        if !named {
+            link_open(&file, &stage).at("create", &stage)?;
+        }
         place(&stage, path)
+    }
+}
+
+/// A file without a name, of mode 0644; none where the file system knows no such files.
+fn unnamed(directory: &Path) -> Result<Option<File>> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    match rustix::fs::open(directory, flags, Mode::from_raw_mode(0o644)) {
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        result => Ok(Some(result.at("write in", directory)?.into())),
+    }
+}
+
+/// Gives an open file a name, which must be free.
+pub(crate) fn link_open(file: &File, path: &Path) -> rustix::io::Result<()> {
+    // By descriptor needs CAP_DAC_READ_SEARCH, by way of /proc needs /proc: open(2).
+    match linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
+        Err(Errno::NOENT) => {
+            let source = format!("/proc/self/fd/{}", file.as_raw_fd());
+            linkat(CWD, source, CWD, path, AtFlags::SYMLINK_FOLLOW)
+        }
+        result => result,
     }
 }
 
