@@ -204,8 +204,12 @@ impl Container {
                 rest.push(format!("block {name}: {text}"));
             }
         }
-        for name in support::names(&self.store.join("stage")) {
-            rest.push(format!("stage/{name}"));
+        // A file that was just being written may stay; it has no meaning, and goes in time.
+        let stage = self.store.join("stage");
+        for name in support::names(&stage) {
+            if stage.join(&name).is_dir() {
+                rest.push(format!("stage/{name}"));
+            }
         }
         rest
     }
