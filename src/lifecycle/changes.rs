@@ -197,30 +197,16 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
     let (mut config, mut layers) = base(store, kept)?;
     // The tree may have had a layer on top that makes it boot.
     if kept.config.tree != kept.config.image_id {
-        layers.push(ImageLayer {
-            layer: store.base(kept.config.tree)?.map(|(_, layer)| layer),
-            tree: kept.config.tree,
-            diff_id: None,
-            created_by: "systemd".into(),
-            size: 0,
-            log: None,
-            step_key: None,
-            impure: false,
-            empty: false,
-        });
+        let layer = store.base(kept.config.tree)?.map(|(_, layer)| layer);
+        layers.push(image_layer(kept.config.tree, layer, "systemd".into()));
     }
+    let created_by = commit
+        .message
+        .map_or_else(|| kept.config.argv.join(" "), str::to_owned);
     layers.push(ImageLayer {
-        layer: Some(layer),
-        tree,
-        diff_id: None,
-        created_by: commit
-            .message
-            .map_or_else(|| kept.config.argv.join(" "), str::to_owned),
         size,
-        log: None,
-        step_key: None,
         impure: true,
-        empty: false,
+        ..image_layer(tree, Some(layer), created_by)
     });
     if !config["config"].is_object() {
         config["config"] = json!({});
@@ -265,7 +251,7 @@ fn base(store: &Store, kept: &Kept) -> Result<(Value, Vec<ImageLayer>), Error> {
         Some(image) => Some(image),
         None => store.images()?.into_iter().find(|it| it.tree == tree),
     };
-    let (config, layers) = source.map_or_else(
+    let (mut config, layers) = source.map_or_else(
         || (json!({ "os": "linux" }), Vec::new()),
         |image| (image.config, image.layers),
     );
@@ -277,22 +263,29 @@ fn base(store: &Store, kept: &Kept) -> Result<(Value, Vec<ImageLayer>), Error> {
     let nothing = Tree::default();
     let (_, layer) = store.put_successor(nothing.id(), &nothing, &store.tree(tree)?)?;
     let whole = ImageLayer {
-        layer: Some(layer),
-        tree,
-        diff_id: None,
-        created_by: kept.config.image.clone(),
-        size: 0,
-        log: None,
-        step_key: None,
         impure: true,
-        empty: false,
+        ..image_layer(tree, Some(layer), kept.config.image.clone())
     };
-    let mut config = config;
     if let Some(config) = config.as_object_mut() {
         // It told of layers that are no more.
         config.remove("history");
     }
     Ok((config, vec![whole]))
+}
+
+/// A layer that no step made.
+fn image_layer(tree: TreeId, layer: Option<LayerId>, created_by: String) -> ImageLayer {
+    ImageLayer {
+        layer,
+        tree,
+        diff_id: None,
+        created_by,
+        size: 0,
+        log: None,
+        step_key: None,
+        impure: false,
+        empty: false,
+    }
 }
 
 /// Lists and maps grow; anything else is replaced.

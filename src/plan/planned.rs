@@ -11,7 +11,7 @@ use super::key::{KeyDocument, Surroundings};
 use super::lock::Lock;
 use super::request;
 use crate::package::Manager;
-use crate::recipe::{Bootstrap, Chain, From, Step};
+use crate::recipe::{Bootstrap, Chain, CopyStep, From, Step};
 
 /// Versions of the code that does each kind of step; raised whenever it gives another result.
 const IMPLEMENTATIONS: [(&str, u32); 6] = [
@@ -171,9 +171,7 @@ impl PlannedStep {
         Ok(match &self.action {
             Action::Bootstrap(bootstrap) => Some(request::of_bootstrap(bootstrap)),
             Action::Step(Step::Packages(step)) => {
-                let files = inputs::digests(&self.directory, &step.files);
-                let files = files.map_err(|error| self.unread(error))?;
-                Some(request::of_packages(step, &files))
+                Some(request::of_packages(step, &self.digests(&step.files)?))
             }
             Action::Step(_) => None,
         })
@@ -192,6 +190,16 @@ impl PlannedStep {
             .iter()
             .try_for_each(|name| inputs::find(&self.directory, name).map(drop));
         found.map_err(|error| self.unread(error))
+    }
+
+    /// Digests package files that it brings in: BLAKE3 by the name of each.
+    fn digests(&self, names: &[String]) -> Result<BTreeMap<String, String>, KeyError> {
+        inputs::digests(&self.directory, names).map_err(|error| self.unread(error))
+    }
+
+    /// Reads and digests what it copies.
+    pub fn inputs(&self, copy: &CopyStep) -> Result<Inputs, KeyError> {
+        Inputs::read(&self.directory, copy).map_err(|error| self.unread(error))
     }
 
     /// A file that it brings in cannot be read.
@@ -285,19 +293,11 @@ pub fn key(
         Action::Step(Step::Packages(step)) => {
             let section = section()?;
             let manager: Manager = step.manager.unwrap_or(section.manager);
-            let files = inputs::digests(&planned.directory, &step.files);
-            let files = files.map_err(|error| planned.unread(error))?;
+            let files = planned.digests(&step.files)?;
             KeyDocument::packages(&around, step, manager, &section.packages, &files)
         }
         Action::Step(Step::Run(step)) => KeyDocument::run(&around, step),
-        Action::Step(Step::Copy(step)) => {
-            let inputs = Inputs::read(&planned.directory, step);
-            KeyDocument::copy(
-                &around,
-                step,
-                &inputs.map_err(|error| planned.unread(error))?,
-            )
-        }
+        Action::Step(Step::Copy(step)) => KeyDocument::copy(&around, step, &planned.inputs(step)?),
         Action::Step(Step::Fetch(step)) => {
             let locked = || context.lock.fetch(&step.url).map(|fetched| fetched.digest);
             let digest: Digest = step

@@ -11,7 +11,6 @@ use super::step::{Made, Parent, Step};
 use super::{Error, Event};
 use crate::container::users;
 use crate::oci::Download;
-use crate::plan::Inputs;
 use crate::plan::inputs::InputKind;
 use crate::plan::lock::{Fetched, Lock};
 use crate::recipe::{CopyStep, FetchStep, Mode, Owner};
@@ -26,8 +25,7 @@ pub(super) fn copy(
     parent: &Parent,
     lock: &Lock,
 ) -> Result<Made, Error> {
-    let inputs =
-        Inputs::read(&step.planned.directory, copy).map_err(|error| step.planned.unread(error))?;
+    let inputs = step.planned.inputs(copy)?;
     let mut tree = parent.tree.clone();
     let (uid, gid) = owner(step, &tree, &copy.owner)?;
     let metadata = |mode: Mode| metadata(mode, uid, gid, step.epoch(lock));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -17,15 +18,29 @@ fn away(kitchen: &Kitchen) -> Racker {
     kitchen.racker.clone().env("HOME", home)
 }
 
+/// A directory with an authority's certificate and those that it gave.
+fn certificates(kitchen: &Kitchen) -> PathBuf {
+    let directory = kitchen.path("tls");
+    fs::create_dir(&directory).unwrap();
+    tls::certificates(&directory);
+    directory
+}
+
+/// Has the host be trusted where [`certificates`]' authority vouches for it; where that is said.
+fn trust(kitchen: &Kitchen, host: &str) -> PathBuf {
+    let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
+    fs::create_dir_all(&trusted).unwrap();
+    fs::copy(kitchen.path("tls/ca.crt"), trusted.join("ca.crt")).unwrap();
+    trusted
+}
+
 #[test]
 fn certificates_and_passwords() {
     // bcrypt of `pw`.
     const PASSWORDS: &str = "me:$2y$05$abcdefghijklmnopqrstuuHIrMEWpUCQe2YqFR3sXwQ75u4od..9q\n";
     let kitchen = kitchen();
     let racker = away(&kitchen);
-    let directory = kitchen.path("tls");
-    fs::create_dir(&directory).unwrap();
-    tls::certificates(&directory);
+    let directory = certificates(&kitchen);
     let passwords = directory.join("passwords");
     fs::write(&passwords, PASSWORDS).unwrap();
     let file = |name: &str| directory.join(name).display().to_string();
@@ -53,9 +68,7 @@ fn certificates_and_passwords() {
         .run(&["pull", &name, "--insecure"])
         .code(1)
         .says("refuses access");
-    let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
-    fs::create_dir_all(&trusted).unwrap();
-    fs::copy(directory.join("ca.crt"), trusted.join("ca.crt")).unwrap();
+    let trusted = trust(&kitchen, host);
     racker
         .run(&["push", "box", &name])
         .code(1)
@@ -106,9 +119,7 @@ fn certificates_and_passwords() {
 fn certificates_of_ones_own() {
     let kitchen = kitchen();
     let racker = away(&kitchen);
-    let directory = kitchen.path("tls");
-    fs::create_dir(&directory).unwrap();
-    tls::certificates(&directory);
+    let directory = certificates(&kitchen);
     let file = |name: &str| directory.join(name).display().to_string();
     let registry = Registry::start_with(&Extra {
         http: format!(
@@ -121,9 +132,7 @@ fn certificates_of_ones_own() {
         ..Extra::default()
     });
     let host = &registry.host;
-    let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
-    fs::create_dir_all(&trusted).unwrap();
-    fs::copy(directory.join("ca.crt"), trusted.join("ca.crt")).unwrap();
+    let trusted = trust(&kitchen, host);
     let name = format!("{host}/box");
     racker
         .run(&["push", "box", &name])
@@ -156,22 +165,15 @@ fn certificates_of_ones_own() {
 fn registries_that_speak_http_2() {
     let kitchen = kitchen();
     let racker = away(&kitchen);
-    let directory = kitchen.path("tls");
-    fs::create_dir(&directory).unwrap();
-    tls::certificates(&directory);
+    let directory = certificates(&kitchen);
     let file = |name: &str| directory.join(name).display().to_string();
     let (certificate, key) = (file("server.crt"), file("server.key"));
     let registry = Registry::start_with(&Extra {
         http: format!("  tls: {{certificate: {certificate}, key: {key}}}\n"),
         ..Extra::default()
     });
-    let trust = |host: &str| {
-        let trusted = kitchen.path(&format!("home/.config/containers/certs.d/{host}"));
-        fs::create_dir_all(&trusted).unwrap();
-        fs::copy(directory.join("ca.crt"), trusted.join("ca.crt")).unwrap();
-    };
     let host = &registry.host;
-    trust(host);
+    trust(&kitchen, host);
     let mut agree = Command::new("openssl");
     agree.args(["s_client", "-connect", host, "-alpn", "h2,http/1.1"]);
     let agreed = execute(agree.stdin(Stdio::null()));
@@ -190,7 +192,7 @@ fn registries_that_speak_http_2() {
         .stdin(Stdio::piped())
         .stderr(Stdio::null());
     let mut server = command.spawn().unwrap();
-    trust(&stubborn);
+    trust(&kitchen, &stubborn);
     wait_for(Duration::from_secs(20), "a server", || {
         TcpStream::connect(&stubborn).ok()
     });
@@ -217,9 +219,7 @@ fn guarded(tokens: &Tokens) -> Extra {
 fn tokens_are_renewed_and_identities_known() {
     let kitchen = kitchen();
     let racker = away(&kitchen);
-    let directory = kitchen.path("tls");
-    fs::create_dir(&directory).unwrap();
-    tls::certificates(&directory);
+    let directory = certificates(&kitchen);
     let tokens = Tokens::serve(&directory, 60);
     let registry = Registry::start_with(&guarded(&tokens));
     let host = &registry.host;
