@@ -2,7 +2,7 @@
 
 use super::archive::Deb;
 use super::support::deb::build;
-use super::{Bench, traced, without_network};
+use super::{Bench, traced};
 
 const APP: &str = "[[step]]\npackages = [\"app\"]\n";
 
@@ -28,7 +28,7 @@ fn a_lock_is_made_obeyed_and_enough() {
     bench.library("2");
     bench.archive.publish();
     let again = ["bake", "--locked", "--offline", "--no-cache", "box.toml"];
-    without_network(&bench, &again).success();
+    bench.without_network(&again).success();
     assert_eq!(bench.tree(), first);
     assert_eq!(bench.lock(), lock);
     let check = ["bake", "--locked", "--offline", "--check", "box.toml"];

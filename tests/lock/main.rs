@@ -14,13 +14,10 @@ mod tampered;
 use std::fs;
 
 use archive::{Archive, Deb};
-use support::{Kitchen, Output, repository, tool};
+use support::{Kitchen, Output, bench, repository, tool};
 
-/// A recipe's directory and an archive that the recipe takes its packages from.
-pub(crate) struct Bench {
-    pub(crate) kitchen: Kitchen,
-    pub(crate) archive: Archive,
-}
+/// A recipe that takes its packages from an archive.
+pub(crate) type Bench = bench::Bench<Archive>;
 
 impl Bench {
     /// `app` needs `library`, and recommends `extra`; all have version 1.
@@ -81,37 +78,6 @@ impl Bench {
             fs::copy(support::shared_lock(), self.kitchen.path("box.lock")).unwrap();
         }
     }
-
-    pub(crate) fn bake(&self) -> Output {
-        self.kitchen.bake("box.toml")
-    }
-
-    pub(crate) fn racker(&self, arguments: &[&str]) -> Output {
-        self.kitchen.racker.run(arguments)
-    }
-
-    pub(crate) fn lock(&self) -> String {
-        fs::read_to_string(self.kitchen.path("box.lock")).unwrap()
-    }
-
-    /// Output of a shell script in the baked image.
-    pub(crate) fn sh(&self, script: &str) -> String {
-        let arguments = ["run", "--systemd=false", "box", "sh", "-c", script];
-        self.racker(&arguments).success().text().to_owned()
-    }
-
-    pub(crate) fn tree(&self) -> String {
-        let all = self.racker(&["inspect", "box"]).success().json();
-        all[0]["tree_id"].as_str().unwrap().to_owned()
-    }
-}
-
-/// Runs the command line that bakes in an empty network namespace.
-pub(crate) fn without_network(bench: &Bench, arguments: &[&str]) -> Output {
-    let mut command = bench.kitchen.racker.surround(tool("unshare", "util-linux"));
-    command.args(["--net", "--"]);
-    command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
-    bench.kitchen.racker.finish(command)
 }
 
 /// Runs racker under a trace of the sockets that it and everything it starts, guests too, ask for.

@@ -4,9 +4,10 @@ use std::fs;
 
 use racker_store::{Access, Digest, Store};
 
+use super::Bench;
 use super::registry::Registry;
+use super::support::bench::spoil;
 use super::support::files::{Files, find};
-use super::{Bench, Output};
 
 const APP: &str = "[[step]]\npackages = [\"app\"]\n";
 
@@ -18,31 +19,16 @@ fn locked() -> Bench {
     bench
 }
 
-fn nothing_is_left(bench: &Bench, output: &Output) {
-    assert_eq!(
-        output.stderr.matches("racker:").count(),
-        1,
-        "{}",
-        output.report()
-    );
-    bench.kitchen.racker.verify();
-    bench.racker(&["inspect", "box"]).code(1);
-}
-
 #[test]
 fn a_package_that_was_changed() {
     let bench = locked();
-    let deb = find(&bench.archive.path("pool"), "app_1_all.deb");
-    let mut bytes = fs::read(&deb).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs::write(deb, bytes).unwrap();
+    spoil(&find(&bench.archive.path("pool"), "app_1_all.deb"));
     let output = bench
         .bake()
         .code(102)
         .says("package app 1")
         .says("digest mismatch");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
 }
 
 #[test]
@@ -51,7 +37,7 @@ fn a_package_that_is_cut_off() {
     bench.archive.files.truncate("app_1_all.deb");
     let output = bench.bake().says("package app 1");
     assert!(matches!(output.code, Some(1 | 102)), "{}", output.report());
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
 }
 
 #[test]
@@ -66,7 +52,7 @@ fn a_version_that_is_gone() {
         .code(1)
         .says("package app 1")
         .says("racker lock RECIPE --update app");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
     // Another mirror still has it.
     let mirrors = format!(
         "http://no.test=http://no.test,{}={}",
@@ -104,7 +90,7 @@ fn a_version_that_another_archive_of_the_image_has() {
     fs::write(&kept, [&bytes[..], b"more"].concat()).unwrap();
     let output = bench.racker(&arguments).code(102);
     let output = output.says("package app 1").says("size mismatch");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
     fs::write(&kept, &bytes).unwrap();
     bench.racker(&arguments).success().says("not found on");
     assert_eq!(bench.sh("cat /usr/share/app/version"), "1\n");
@@ -150,46 +136,9 @@ fn a_package_that_only_the_cache_has() {
 #[test]
 fn a_lock_that_was_changed_by_hand() {
     let bench = locked();
-    let lock = bench.lock();
-    let line = lock
-        .lines()
-        .find(|line| line.contains("name = \"app\""))
-        .unwrap();
-    let digest = line
-        .split("sha256 = \"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let other = digest.replace(['0', '1', '2', '3'], "4");
-    bench
-        .kitchen
-        .write("box.lock", &lock.replace(digest, &other));
-    bench
-        .racker(&["lock", "box.toml", "--verify"])
-        .code(102)
-        .says("1 entries are not what the repositories say");
-    let output = bench.bake().code(102).says("package app 1");
-    nothing_is_left(&bench, &output);
-    // A size, a version, and a package that nobody has.
-    for (old, new) in [
-        ("size = ", "size = 1"),
-        ("version = \"1\"", "version = \"3\""),
-    ] {
-        let changed = line.replacen(old, new, 1);
-        bench
-            .kitchen
-            .write("box.lock", &lock.replace(line, &changed));
-        bench.racker(&["lock", "box.toml", "--verify"]).code(102);
-    }
-    bench.kitchen.write("box.lock", &lock);
-    bench.racker(&["lock", "box.toml", "--verify"]).success();
-    // The metadata itself, spoilt or gone.
-    let section = lock
-        .split("[[section]]")
-        .find(|it| it.contains("\"box/3\""))
-        .unwrap();
+    bench.refuses_changed_locks("1");
+    // The metadata itself, gone.
+    let section = bench.locked("box/3");
     let metadata = section
         .split("metadata = \"sha256:")
         .nth(1)

@@ -6,12 +6,12 @@ use super::mirror::{Mirror, Pkg};
 #[test]
 fn versions_groups_and_removal() {
     let bench = Bench::new();
-    bench.mirror.add(&Pkg {
+    bench.archive.add(&Pkg {
         name: "older",
         version: "1:1.5",
         ..Pkg::default()
     });
-    bench.mirror.publish();
+    bench.archive.publish();
     bench.recipe(
         "[[step]]\npacman = [\"tools\", \"older=1:1.*\"]\n\
          [[step]]\npacman = { install = [\"older=1:1.5\"], remove = [\"app\", \"library\"] }\n",
@@ -39,19 +39,19 @@ fn versions_groups_and_removal() {
 #[test]
 fn what_others_need_is_not_removed_and_what_conflicts_not_installed() {
     let bench = Bench::new();
-    bench.mirror.add(&Pkg {
+    bench.archive.add(&Pkg {
         name: "rival",
         version: "1",
         fields: "conflict = extra\nprovides = extra\n",
         ..Pkg::default()
     });
-    bench.mirror.add(&Pkg {
+    bench.archive.add(&Pkg {
         name: "broken",
         version: "1",
         fields: "depend = nothing>=2\n",
         ..Pkg::default()
     });
-    bench.mirror.publish();
+    bench.archive.publish();
     for (second, says) in [
         (
             "{ remove = [\"library\"] }",
@@ -125,14 +125,14 @@ fn hooks_and_scripts_run() {
         "PostTransaction",
         "NeedsTargets\nExec = /bin/sh -c 'sort > /var/lib/noted; env | grep SOURCE_DATE >> /var/lib/noted'",
     );
-    bench.mirror.add(&Pkg {
+    bench.archive.add(&Pkg {
         name: "hooked",
         version: "1",
         file: Some(("usr/share/libalpm/hooks/noting.hook", &noting)),
         ..Pkg::default()
     });
     let refusing = hook("PreTransaction", "Exec = /bin/false\nAbortOnFail");
-    bench.mirror.add(&Pkg {
+    bench.archive.add(&Pkg {
         name: "refusing",
         version: "1",
         file: Some(("usr/share/libalpm/hooks/refusing.hook", &refusing)),
@@ -140,7 +140,7 @@ fn hooks_and_scripts_run() {
         install: "post_install() {\n  echo not that bad >&2; false\n}\n",
         ..Pkg::default()
     });
-    bench.mirror.publish();
+    bench.archive.publish();
     bench.recipe("[[step]]\npacman = [\"hooked\", \"app\"]\n");
     bench.bake().success();
     let noted = bench.sh("cat /var/lib/noted");

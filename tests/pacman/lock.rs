@@ -29,7 +29,7 @@ fn a_lock_is_made_obeyed_and_enough() {
     // The repository moves on; the lock does not.
     bench.app("2");
     bench.library("2");
-    bench.mirror.publish();
+    bench.archive.publish();
     let again = ["bake", "--locked", "--offline", "--no-cache", "box.toml"];
     bench.without_network(&again).success();
     assert_eq!(bench.tree(), first);
@@ -55,7 +55,7 @@ fn an_update_says_what_it_changes() {
     let first = bench.tree();
     bench.app("2");
     bench.library("2");
-    bench.mirror.publish();
+    bench.archive.publish();
     // One package; what it does not need stays.
     let update = ["lock", "box.toml", "--update", "app"];
     let output = bench.racker(&update).success();
@@ -65,13 +65,13 @@ fn an_update_says_what_it_changes() {
     let script = "cat /usr/share/app/version /usr/share/library/version; pacman -Qqe";
     assert_eq!(bench.sh(script), "2\n1\napp\n");
     // What it needs comes along.
-    bench.mirror.add(&Pkg {
+    bench.archive.add(&Pkg {
         name: "app",
         version: "3",
         fields: "depend = library>=2\n",
         ..Pkg::default()
     });
-    bench.mirror.publish();
+    bench.archive.publish();
     let output = bench.racker(&update).success();
     assert_eq!(
         output.text(),
@@ -81,7 +81,7 @@ fn an_update_says_what_it_changes() {
     assert_eq!(bench.sh(script), "3\n2\napp\n");
     // All of them.
     bench.library("4");
-    bench.mirror.publish();
+    bench.archive.publish();
     let output = bench.racker(&["lock", "box.toml", "--update"]).success();
     assert_eq!(output.text(), "box/2: library 2-1 -> 4-1\n");
 }
@@ -93,19 +93,19 @@ fn a_step_that_asks_for_more_keeps_what_it_had() {
     bench.bake().success();
     bench.app("2");
     bench.library("2");
-    bench.mirror.publish();
+    bench.archive.publish();
     // The state of the repository that the lock was made from is known still.
     bench.recipe("[[step]]\npacman = [\"app\", \"extra\"]\n");
     bench
         .racker(&["bake", "--locked", "box.toml"])
         .code(1)
         .says("asks for other packages");
-    let before = bench.mirror.files.requests();
+    let before = bench.archive.files.requests();
     bench.bake().success();
     assert_eq!(bench.sh("cat /usr/share/*/version"), "1\n1\n1\n");
     // Only the file that was not there yet, and what signs it, are asked for; a signature is
     // looked up by its place again.
-    let asked = bench.mirror.files.asked(before);
+    let asked = bench.archive.files.asked(before);
     assert!(asked.iter().all(|it| !it.contains("test.db")), "{asked:?}");
     let files = asked.iter().filter(|it| it.ends_with(".pkg.tar.zst"));
     assert_eq!(files.count(), 1, "{asked:?}");
@@ -135,7 +135,7 @@ fn later_steps_see_the_same_repository_and_what_is_installed() {
     assert_eq!(bench.sh("pacman -Qqe"), "app\nlibrary\n");
     // Another version below makes the answer of the step above stale.
     bench.library("2");
-    bench.mirror.publish();
+    bench.archive.publish();
     bench.racker(&["lock", "box.toml", "--update"]).success();
     bench.bake().success();
     assert_eq!(bench.sh("cat /usr/share/library/version"), "2\n");

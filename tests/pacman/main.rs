@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use mirror::{Mirror, Pkg};
-use support::{Kitchen, Output, temporary, tool};
+use support::{Kitchen, bench, saved, tool};
 
 /// What the guest has besides quickstart. Keys and archives of Debian's are none of pacman's.
 const GUEST: &str = "[[step]]\napt = [\"pacman-package-manager\", \"gnupg\"]\n\
@@ -29,23 +29,9 @@ pub(crate) const KEYS: &str = "root/usr/share/keyrings";
 fn guest() -> &'static Path {
     static LAYOUT: OnceLock<PathBuf> = OnceLock::new();
     LAYOUT.get_or_init(|| {
-        support::bake_on_quickstart("pacman-guest", GUEST);
-        let racker = support::shared();
-        let image = racker.run(&["inspect", "pacman-guest"]).success().json();
-        let tree = image[0]["tree_id"].as_str().unwrap();
-        let layout = support::scratch().join(format!("pacman-guest-{tree}"));
-        if !layout.exists() {
-            let unfinished = temporary();
-            let target = format!("oci:{}", unfinished.path().display());
-            let save = ["save", "pacman-guest", &target, "--compression", "none"];
-            racker.run(&save).success();
-            fs::rename(unfinished.keep(), &layout).unwrap();
-        }
-        let directory = temporary();
-        let recipe = directory.path().join("pacman-base.toml");
-        fs::write(&recipe, format!("from = \"oci:{}\"\n", layout.display())).unwrap();
-        racker.run(&["bake", recipe.to_str().unwrap()]).success();
-        layout
+        saved("pacman-guest", || {
+            support::bake_on_quickstart("pacman-guest", GUEST);
+        })
     })
 }
 
@@ -67,11 +53,8 @@ fn library(version: &str) -> Pkg<'_> {
     }
 }
 
-/// A recipe's directory and a repository that the recipe takes its packages from.
-pub(crate) struct Bench {
-    pub(crate) kitchen: Kitchen,
-    pub(crate) mirror: Mirror,
-}
+/// A recipe that takes its packages from a repository.
+pub(crate) type Bench = bench::Bench<Mirror>;
 
 impl Bench {
     /// `app` needs `library` and is in the group `tools` with `extra`; all have version 1.
@@ -83,8 +66,11 @@ impl Bench {
     pub(crate) fn with(mirror: Mirror) -> Self {
         guest();
         let kitchen = Kitchen::with_quickstart();
-        let bench = Self { kitchen, mirror };
-        Self::fill(&bench.mirror);
+        let bench = Self {
+            kitchen,
+            archive: mirror,
+        };
+        Self::fill(&bench.archive);
         // Debian has what pacman-key is written with in a package of many more dependencies.
         let util = tool("makepkg", "makepkg").with_file_name("../share/makepkg/util");
         for name in support::names(&util) {
@@ -93,10 +79,10 @@ impl Bench {
                 .kitchen
                 .write(&format!("root/usr/share/makepkg/util/{name}"), &text);
         }
-        bench.mirror.keyring(&bench.kitchen.path(KEYS), "test");
+        bench.archive.keyring(&bench.kitchen.path(KEYS), "test");
         bench.configure(
             "SigLevel = Required DatabaseOptional",
-            &bench.mirror.section(),
+            &bench.archive.section(),
         );
         bench
     }
@@ -115,11 +101,11 @@ impl Bench {
     }
 
     pub(crate) fn app(&self, version: &str) {
-        self.mirror.add(&app(version));
+        self.archive.add(&app(version));
     }
 
     pub(crate) fn library(&self, version: &str) {
-        self.mirror.add(&library(version));
+        self.archive.add(&library(version));
     }
 
     /// Sets what the image has as `pacman.conf`.
@@ -138,37 +124,5 @@ impl Bench {
                 guest().display()
             ),
         );
-    }
-
-    pub(crate) fn bake(&self) -> Output {
-        self.kitchen.bake("box.toml")
-    }
-
-    pub(crate) fn racker(&self, arguments: &[&str]) -> Output {
-        self.kitchen.racker.run(arguments)
-    }
-
-    pub(crate) fn lock(&self) -> String {
-        fs::read_to_string(self.kitchen.path("box.lock")).unwrap()
-    }
-
-    /// Output of a shell script in the baked image.
-    pub(crate) fn sh(&self, script: &str) -> String {
-        let arguments = ["run", "--systemd=false", "box", "sh", "-c", script];
-        self.racker(&arguments).success().text().to_owned()
-    }
-
-    pub(crate) fn tree(&self) -> String {
-        let all = self.racker(&["inspect", "box"]).success().json();
-        all[0]["tree_id"].as_str().unwrap().to_owned()
-    }
-
-    /// Runs the command line in an empty network namespace.
-    pub(crate) fn without_network(&self, arguments: &[&str]) -> Output {
-        let racker = &self.kitchen.racker;
-        let mut command = racker.surround(tool("unshare", "util-linux"));
-        command.args(["--net", "--"]);
-        command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
-        racker.finish(command)
     }
 }

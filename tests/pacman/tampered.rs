@@ -4,8 +4,9 @@
 use std::fs;
 
 use super::mirror::{Mirror, Pkg};
+use super::support::bench::spoil;
 use super::support::files::find;
-use super::{Bench, KEYS, Output};
+use super::{Bench, KEYS};
 
 const APP: &str = "[[step]]\npacman = [\"app\"]\n";
 
@@ -17,46 +18,31 @@ fn locked() -> Bench {
     bench
 }
 
-fn nothing_is_left(bench: &Bench, output: &Output) {
-    let messages = output.stderr.matches("racker:").count();
-    assert_eq!(messages, 1, "{}", output.report());
-    bench.kitchen.racker.verify();
-    bench.racker(&["inspect", "box"]).code(1);
-}
-
-fn spoil(bench: &Bench, ending: &str) {
-    let path = find(&bench.mirror.path("test"), ending);
-    let mut bytes = fs::read(&path).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs::write(path, bytes).unwrap();
-}
-
 #[test]
 fn a_package_or_a_signature_that_was_changed() {
     for ending in ["app-1-1-any.pkg.tar.zst", "app-1-1-any.pkg.tar.zst.sig"] {
         let bench = locked();
         // The signatures came with the lock.
         fs::remove_dir_all(bench.kitchen.racker.store().join("blobs")).unwrap();
-        spoil(&bench, ending);
+        spoil(&find(&bench.archive.path("test"), ending));
         let output = bench
             .bake()
             .code(102)
             .says("package app 1-1")
             .says("digest mismatch");
-        nothing_is_left(&bench, &output);
+        bench.nothing_is_left(&output);
     }
 }
 
 #[test]
 fn a_package_that_is_cut_off_or_gone() {
     let bench = locked();
-    bench.mirror.files.truncate("app-1-1-any.pkg.tar.zst");
+    bench.archive.files.truncate("app-1-1-any.pkg.tar.zst");
     let output = bench.bake().says("package app 1-1");
     assert!(matches!(output.code, Some(1 | 102)), "{}", output.report());
-    nothing_is_left(&bench, &output);
-    bench.mirror.files.truncate("nothing any more");
-    let path = bench.mirror.path("test/app-1-1-any.pkg.tar.zst");
+    bench.nothing_is_left(&output);
+    bench.archive.files.truncate("nothing any more");
+    let path = bench.archive.path("test/app-1-1-any.pkg.tar.zst");
     let bytes = fs::read(&path).unwrap();
     fs::remove_file(path).unwrap();
     let output = bench
@@ -64,16 +50,16 @@ fn a_package_that_is_cut_off_or_gone() {
         .code(1)
         .says("package app 1-1")
         .says("racker lock RECIPE --update app");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
     // Another server of the repository still has it.
-    let spare = bench.mirror.path("spare/test");
+    let spare = bench.archive.path("spare/test");
     fs::create_dir_all(&spare).unwrap();
     let name = "app-1-1-any.pkg.tar.zst";
     fs::write(spare.join(name), bytes).unwrap();
     let servers = format!(
         "{0}Server = {1}/spare/$repo\n",
-        bench.mirror.section(),
-        bench.mirror.files.url
+        bench.archive.section(),
+        bench.archive.files.url
     );
     bench.configure("SigLevel = Required DatabaseOptional", &servers);
     bench.bake().success();
@@ -81,43 +67,19 @@ fn a_package_that_is_cut_off_or_gone() {
 
 #[test]
 fn a_lock_that_was_changed_by_hand() {
-    let bench = locked();
-    let lock = bench.lock();
-    let line = lock
-        .lines()
-        .find(|line| line.contains("name = \"app\""))
-        .unwrap();
-    let digest = line.split("sha256 = \"").nth(1).unwrap();
-    let digest = digest.split('"').next().unwrap();
-    let other = digest.replace(['0', '1', '2', '3'], "4");
-    for changed in [
-        line.replacen("size = ", "size = 1", 1),
-        line.replacen("version = \"1-1\"", "version = \"3-1\"", 1),
-        line.replacen(digest, &other, 1),
-    ] {
-        let text = lock.replace(line, &changed);
-        bench.kitchen.write("box.lock", &text);
-        bench
-            .racker(&["lock", "box.toml", "--verify"])
-            .code(102)
-            .says("1 entries are not what the repositories say");
-    }
-    let output = bench.bake().code(102).says("package app 1-1");
-    nothing_is_left(&bench, &output);
-    bench.kitchen.write("box.lock", &lock);
-    bench.racker(&["lock", "box.toml", "--verify"]).success();
+    locked().refuses_changed_locks("1-1");
 }
 
 #[test]
 fn packages_that_nobody_signed() {
     let bench = Bench::new();
-    bench.mirror.add_unsigned(&Pkg {
+    bench.archive.add_unsigned(&Pkg {
         name: "app",
         version: "2",
         fields: "depend = library\n",
         ..Pkg::default()
     });
-    bench.mirror.publish();
+    bench.archive.publish();
     bench.recipe(APP);
     bench
         .bake()
@@ -126,7 +88,7 @@ fn packages_that_nobody_signed() {
         .says("signature does not hold: that of app 2-1 cannot be fetched");
     // The image that asks no questions is not enough, nor is one that takes what it gets.
     for level in ["Never", "Optional", "Required TrustAll DatabaseNever"] {
-        bench.configure(&format!("SigLevel = {level}"), &bench.mirror.section());
+        bench.configure(&format!("SigLevel = {level}"), &bench.archive.section());
         bench
             .bake()
             .code(100)
@@ -146,7 +108,7 @@ fn a_database_can_vouch_for_its_packages() {
     let bench = Bench::new();
     bench.configure(
         "SigLevel = PackageNever DatabaseRequired",
-        &bench.mirror.section(),
+        &bench.archive.section(),
     );
     bench.recipe(APP);
     bench
@@ -154,18 +116,18 @@ fn a_database_can_vouch_for_its_packages() {
         .code(100)
         .one_message()
         .says("signature does not hold");
-    let database = bench.mirror.path("test/test.db.tar.gz");
-    bench.mirror.sign(&database);
-    let signature = bench.mirror.path("test/test.db.tar.gz.sig");
-    fs::copy(&signature, bench.mirror.path("test/test.db.sig")).unwrap();
+    let database = bench.archive.path("test/test.db.tar.gz");
+    bench.archive.sign(&database);
+    let signature = bench.archive.path("test/test.db.tar.gz.sig");
+    fs::copy(&signature, bench.archive.path("test/test.db.sig")).unwrap();
     bench.bake().success();
     assert_eq!(bench.sh("pacman -Qqe"), "app\n");
     // A step more checks the kept database again.
     bench.recipe("[[step]]\npacman = [\"app\", \"extra\"]\n");
-    let before = bench.mirror.files.requests();
+    let before = bench.archive.files.requests();
     bench.bake().success();
     assert_eq!(
-        bench.mirror.files.asked(before),
+        bench.archive.files.asked(before),
         ["test/extra-1-1-any.pkg.tar.zst"]
     );
 }

@@ -180,16 +180,22 @@ pub(crate) fn build(rpm: &Rpm<'_>) -> PathBuf {
 
 /// A repository, served over HTTP.
 pub(crate) struct Archive {
+    /// Who installs from it: `dnf`, `dnf5` or `zypper`.
+    pub(crate) manager: &'static str,
     directory: TempDir,
     pub(crate) files: Files,
 }
 
 impl Archive {
     /// An empty one.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(manager: &'static str) -> Self {
         let directory = temporary();
         let files = Files::serve(directory.path());
-        Self { directory, files }
+        Self {
+            manager,
+            directory,
+            files,
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::archive::{Key, Rpm, build};
 use super::support::{Kitchen, Racker, tool};
-use super::{Bench, each, without_network};
+use super::{Bench, each};
 
 const APP: &str = "[[step]]\nPM = [\"app\"]\n";
 
@@ -39,7 +39,7 @@ fn a_lock_is_made_obeyed_and_enough(manager: &'static str) {
     // The repository moves on; the lock does not.
     bench.move_on();
     let again = ["bake", "--locked", "--offline", "--no-cache", "box.toml"];
-    without_network(&bench, &again).success();
+    bench.without_network(&again).success();
     assert_eq!(bench.tree(), first);
     assert_eq!(bench.lock(), lock);
     let check = ["bake", "--locked", "--offline", "--check", "box.toml"];

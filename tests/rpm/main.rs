@@ -8,12 +8,11 @@ mod probed;
 mod support;
 mod tampered;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use archive::{Archive, Key, Rpm, public};
-use support::{Kitchen, Output, bake_on_quickstart, bake_shared, scratch, shared, temporary, tool};
+use support::{Kitchen, bake_on_quickstart, bake_shared, bench, saved};
 
 /// Runs a test with each package manager.
 macro_rules! each {
@@ -50,47 +49,16 @@ fn guest(manager: &str) -> &'static Path {
     }
 }
 
-/// An image of the shared store as an OCI layout.
-fn saved(name: &str, bake: impl FnOnce()) -> PathBuf {
-    let _turn = support::once(name);
-    bake();
-    let inspected = shared().run(&["inspect", name]).success().json();
-    let tree = inspected[0]["tree_id"].as_str().unwrap();
-    let layout = scratch().join(format!("{name}-{}", &tree[..16]));
-    if !layout.exists() {
-        let unfinished = temporary();
-        let target = format!("oci:{}", unfinished.path().join("layout").display());
-        let save = ["save", name, &target, "--compression=none"];
-        shared().run(&save).success();
-        fs::rename(unfinished.path().join("layout"), &layout).unwrap();
-    }
-    // Whoever has a copy of the shared store has read it already.
-    let directory = temporary();
-    let recipe = directory.path().join(format!("{name}-base.toml"));
-    fs::write(&recipe, format!("from = \"oci:{}\"\n", layout.display())).unwrap();
-    shared().run(&["bake", recipe.to_str().unwrap()]).success();
-    layout
-}
-
-/// A recipe's directory and a repository that the recipe takes its packages from.
-pub(crate) struct Bench {
-    pub(crate) kitchen: Kitchen,
-    pub(crate) archive: Archive,
-    /// `dnf`, `dnf5` or `zypper`.
-    pub(crate) manager: &'static str,
-}
+/// A recipe that takes its packages from a repository.
+pub(crate) type Bench = bench::Bench<Archive>;
 
 impl Bench {
     /// `app` needs `library`, and recommends `extra`; all have version 1.
     pub(crate) fn new(manager: &'static str) -> Self {
         guest(manager);
         let kitchen = Kitchen::with_quickstart();
-        let archive = Archive::new();
-        let bench = Self {
-            kitchen,
-            archive,
-            manager,
-        };
+        let archive = Archive::new(manager);
+        let bench = Self { kitchen, archive };
         bench.archive.add(&Rpm {
             fields: "Provides: /bin/sh",
             ..Rpm::new("shell", "1")
@@ -134,7 +102,7 @@ impl Bench {
     /// Writes `box.toml`: a guest that knows the repository, and `steps`, in which `PM` is the
     /// package manager.
     pub(crate) fn recipe(&self, steps: &str) {
-        let (key, place) = match self.manager {
+        let (key, place) = match self.archive.manager {
             "zypper" => ("zypper", "/etc/zypp/repos.d/test.repo"),
             _ => ("dnf", "/etc/yum.repos.d/test.repo"),
         };
@@ -145,47 +113,16 @@ impl Bench {
                 "from = \"oci:{}\"\n\
                  [[step]]\ncopy = {{ from = \"key.asc\", to = \"/etc/pki/test.asc\" }}\n\
                  [[step]]\ncopy = {{ from = \"test.repo\", to = \"{place}\" }}\n{steps}",
-                guest(self.manager).display()
+                guest(self.archive.manager).display()
             ),
         );
     }
 
-    pub(crate) fn bake(&self) -> Output {
-        self.kitchen.bake("box.toml")
-    }
-
-    pub(crate) fn racker(&self, arguments: &[&str]) -> Output {
-        self.kitchen.racker.run(arguments)
-    }
-
-    pub(crate) fn lock(&self) -> String {
-        fs::read_to_string(self.kitchen.path("box.lock")).unwrap()
-    }
-
-    /// The lock's lines of the packages of a step.
-    pub(crate) fn locked(&self, step: &str) -> String {
-        let lock = self.lock();
-        let mut sections = lock.split("[[section]]");
-        let section = sections.find(|it| it.contains(&format!("step = \"{step}\"")));
-        section.unwrap_or_default().to_owned()
-    }
-
-    /// Output of a shell script in the baked image.
-    pub(crate) fn sh(&self, script: &str) -> String {
-        let arguments = ["run", "--systemd=false", "box", "sh", "-c", script];
-        self.racker(&arguments).success().text().to_owned()
-    }
-
-    pub(crate) fn tree(&self) -> String {
-        let all = self.racker(&["inspect", "box"]).success().json();
-        all[0]["tree_id"].as_str().unwrap().to_owned()
-    }
-
     /// Names of the packages that came along without being asked for.
     pub(crate) fn automatic(&self) -> String {
-        match self.manager {
+        match self.archive.manager {
             "dnf" | "dnf5" => {
-                let asked = self.sh(match self.manager {
+                let asked = self.sh(match self.archive.manager {
                     "dnf" => "dnf -C history userinstalled",
                     _ => "dnf5 -C repoquery --userinstalled",
                 });
@@ -201,12 +138,4 @@ impl Bench {
                 .to_owned(),
         }
     }
-}
-
-/// Runs the command line in an empty network namespace.
-pub(crate) fn without_network(bench: &Bench, arguments: &[&str]) -> Output {
-    let mut command = bench.kitchen.racker.surround(tool("unshare", "util-linux"));
-    command.args(["--net", "--"]);
-    command.arg(env!("CARGO_BIN_EXE_racker")).args(arguments);
-    bench.kitchen.racker.finish(command)
 }

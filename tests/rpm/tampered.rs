@@ -1,10 +1,9 @@
 //! Repositories that lose, change or spoil what they had, and locks that somebody changed.
 
-use std::fs;
-
 use super::archive::{Key, Rpm};
+use super::support::bench::spoil;
 use super::support::files::find;
-use super::{Bench, Output, each};
+use super::{Bench, each};
 
 const APP: &str = "[[step]]\nPM = [\"app\"]\n";
 
@@ -26,25 +25,15 @@ fn locked(manager: &'static str) -> Bench {
     bench
 }
 
-fn nothing_is_left(bench: &Bench, output: &Output) {
-    let messages = output.stderr.matches("racker:").count();
-    assert_eq!(messages, 1, "{}", output.report());
-    bench.racker(&["inspect", "box"]).code(1);
-}
-
 fn a_package_that_was_changed(manager: &'static str) {
     let bench = locked(manager);
-    let rpm = find(&bench.archive.path(""), "app-1-1.noarch.rpm");
-    let mut bytes = fs::read(&rpm).unwrap();
-    let last = bytes.len() - 1;
-    bytes[last] ^= 1;
-    fs::write(rpm, bytes).unwrap();
+    spoil(&find(&bench.archive.path(""), "app-1-1.noarch.rpm"));
     let output = bench
         .bake()
         .code(102)
         .says("package app 1-1")
         .says("digest mismatch");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
 }
 
 fn a_package_that_is_cut_off(manager: &'static str) {
@@ -52,38 +41,12 @@ fn a_package_that_is_cut_off(manager: &'static str) {
     bench.archive.files.truncate("app-1-1.noarch.rpm");
     let output = bench.bake().says("package app 1-1");
     assert!(matches!(output.code, Some(1 | 102)), "{}", output.report());
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
     bench.kitchen.racker.verify();
 }
 
 fn a_lock_that_was_changed_by_hand(manager: &'static str) {
-    let bench = locked(manager);
-    let lock = bench.lock();
-    let line = lock
-        .lines()
-        .find(|line| line.contains("name = \"app\""))
-        .unwrap();
-    let digest = line.split("sha256 = \"").nth(1).unwrap();
-    let digest = digest.split('"').next().unwrap();
-    let other = digest.replace(['0', '1', '2', '3'], "4");
-    for (old, new) in [
-        (digest, &*other),
-        ("size = ", "size = 1"),
-        ("version = \"1-1\"", "version = \"3-1\""),
-    ] {
-        let changed = line.replacen(old, new, 1);
-        let text = lock.replace(line, &changed);
-        bench.kitchen.write("box.lock", &text);
-        bench
-            .racker(&["lock", "box.toml", "--verify"])
-            .code(102)
-            .says("1 entries are not what the repositories say");
-    }
-    bench
-        .kitchen
-        .write("box.lock", &lock.replace(digest, &other));
-    let output = bench.bake().code(102).says("package app 1-1");
-    nothing_is_left(&bench, &output);
+    locked(manager).refuses_changed_locks("1-1");
 }
 
 fn metadata_of_somebody_else(manager: &'static str) {
@@ -91,7 +54,7 @@ fn metadata_of_somebody_else(manager: &'static str) {
     bench.archive.publish(Key::Foreign, &[]);
     bench.recipe(APP);
     let output = bench.bake().code(100).says("signature does not hold");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
     bench.recipe("[[step]]\nPM = { install = [\"app\"], unsigned = true }\n");
     bench.bake().success();
 }
@@ -119,7 +82,7 @@ fn nothing_signed(manager: &'static str) {
         .bake()
         .code(100)
         .says("repository without a signature: test");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
     bench.recipe(accepting);
     bench.bake().success();
     assert_eq!(bench.sh("cat /usr/share/plain/version"), "1\n");
@@ -139,7 +102,7 @@ fn packages_of_somebody_else(manager: &'static str) {
     for name in ["foreign", "plain"] {
         bench.recipe(&format!("[[step]]\nPM = [\"{name}\"]\n"));
         let output = bench.bake().code(100).says("signature").says(name);
-        nothing_is_left(&bench, &output);
+        bench.nothing_is_left(&output);
     }
     bench.recipe(APP);
     bench.bake().success();
@@ -157,5 +120,5 @@ fn a_script_that_fails(manager: &'static str) {
         .bake()
         .code(100)
         .says("scriptlet failed, exit status 3");
-    nothing_is_left(&bench, &output);
+    bench.nothing_is_left(&output);
 }
