@@ -14,6 +14,7 @@
 //! purl, shown                names of packages, paths as text
 //! amount                     sizes and ages as people write them
 //! files                      documents replaced at once, ends of logs
+//! replace                    files of people, replaced at once
 //! command, ui                the terminal, and nobody else
 //! ```
 //!
@@ -43,6 +44,7 @@ pub mod purl;
 pub mod realise;
 pub mod recipe;
 pub mod record;
+mod replace;
 mod rpm;
 pub mod rules;
 pub mod sbom;

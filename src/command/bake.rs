@@ -1,7 +1,7 @@
 //! `racker bake`
 
 use std::fs::{self, File};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use racker_store::Store;
@@ -15,6 +15,7 @@ use crate::oci::Reference;
 use crate::plan::lock::Lock;
 use crate::realise::{self, Baked, Options, Workshop};
 use crate::recipe::{self, Chain};
+use crate::replace::{plain_file, replace};
 use crate::settings::parse_cache;
 use crate::ui::Bars;
 
@@ -80,7 +81,9 @@ pub fn curated_lock(store: &Store, label: &str) -> PathBuf {
 
 /// Reads a lock; an empty one where there is no file.
 pub(crate) fn read_lock(path: &Path) -> Result<Lock, Failure> {
-    match fs::read_to_string(path) {
+    // Told before anything is made: what is no file could not be written.
+    let text = plain_file(path).and_then(fs::read_to_string);
+    match text {
         Ok(text) => Lock::parse(&path.display().to_string(), &text)
             .map_err(|error| Failure::from_error(USAGE, &error, error.hints())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Lock::default()),
@@ -89,21 +92,7 @@ pub(crate) fn read_lock(path: &Path) -> Result<Lock, Failure> {
 }
 
 pub(crate) fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
-    let parent = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".racker-lock")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-            .tempfile_in(parent)?;
-        file.write_all(lock.print().as_bytes())?;
-        file.as_file().sync_data()?;
-        file.persist(path)?;
-        File::open(parent)?.sync_all()
-    };
-    write().map_err(|error| {
+    replace(path, lock.print().as_bytes(), 0o644).map_err(|error| {
         failed(format!("write {}: {error}", path.display())).hint("--lock FILE names another place")
     })
 }

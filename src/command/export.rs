@@ -1,6 +1,6 @@
 //! `racker export`
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -56,7 +56,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         output.ok_or(failure)
     };
     // A mistake on the command line is told before the work.
-    if !matches!(args.format, Format::Tar | Format::Erofs) {
+    if matches!(args.format, Format::Dir | Format::Sysext) {
         place()?;
     }
     let (store, registries) = (context.store()?, context.registries()?);
@@ -65,12 +65,12 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Format::Tar => to(output, |mut out| Ok(store.write_tree_tar(&tree, &mut out)?))?,
         Format::Erofs => to(output, |mut out| Ok(store.write_erofs(&tree, &mut out)?))?,
         Format::Dir => directory(&store, &tree, place()?)?,
-        Format::Squashfs => squashfs(&store, &tree, place()?)?,
+        Format::Squashfs => to(output, |out| squashfs(&store, &tree, out))?,
         Format::Sysext => {
             let base = args.base.as_deref().unwrap_or_default();
             let base = store.tree(find(&store, &registries, base)?)?;
             let tree = extension(context, &store, (&base, &tree), place()?)?;
-            squashfs(&store, &tree, place()?)?;
+            to(output, |out| squashfs(&store, &tree, out))?;
         }
     }
     Ok(0)
@@ -117,29 +117,30 @@ fn directory(store: &Store, tree: &Tree, path: &Path) -> Result<(), Failure> {
     into_place(path, |made| Ok(store.write_tree(tree, made)?))
 }
 
-/// Writes a squashfs image by `mksquashfs`, which gives the same bytes on any number of processors.
-fn squashfs(store: &Store, tree: &Tree, path: &Path) -> Result<(), Failure> {
+/// Writes a squashfs image by `mksquashfs`, which gives the same bytes on any number of processors,
+/// and writes to a file only: to one that goes out as any other format does.
+fn squashfs(store: &Store, tree: &Tree, out: &mut dyn Write) -> Result<(), Failure> {
     let stage = store.stage()?;
-    let root = stage.path().join("root");
+    let (root, image) = (stage.path().join("root"), stage.path().join("image"));
     store.write_tree(tree, &root)?;
-    into_place(path, |made| {
-        let mut command = Command::new("mksquashfs");
-        command.arg(&root).arg(made);
-        command.args(["-noappend", "-quiet", "-no-progress", "-mkfs-time", "0"]);
-        command.args(["-comp", "zstd", "-Xcompression-level", "9", "-xattrs"]);
-        // It would be a second word about the time.
-        command.env_remove("SOURCE_DATE_EPOCH");
-        command.stdin(Stdio::null());
-        let output = command.output().map_err(|error| {
-            let failure = failed(format!("run mksquashfs: {error}"));
-            failure.hint("on Debian it is in squashfs-tools; --format=erofs needs no tool")
-        })?;
-        if output.status.success() {
-            return Ok(());
-        }
+    let mut command = Command::new("mksquashfs");
+    command.arg(&root).arg(&image);
+    command.args(["-noappend", "-quiet", "-no-progress", "-mkfs-time", "0"]);
+    command.args(["-comp", "zstd", "-Xcompression-level", "9", "-xattrs"]);
+    // It would be a second word about the time.
+    command.env_remove("SOURCE_DATE_EPOCH");
+    command.stdin(Stdio::null());
+    let output = command.output().map_err(|error| {
+        let failure = failed(format!("run mksquashfs: {error}"));
+        failure.hint("on Debian it is in squashfs-tools; --format=erofs needs no tool")
+    })?;
+    if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(failed(format!("mksquashfs: {said}")))
-    })
+        return Err(failed(format!("mksquashfs: {said}")));
+    }
+    let written = File::open(&image).and_then(|mut image| io::copy(&mut image, out));
+    written.map_err(|error| failed(format!("write a squashfs image: {error}")))?;
+    Ok(())
 }
 
 /// What one tree adds to another, named as the file is, which `systemd-sysext` insists on.

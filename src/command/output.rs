@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::failure::Failure;
 use crate::oci::Error;
+use crate::replace::{parent, plain_file};
 
 /// Writes a file that appears when it is complete; what is no plain file is written to directly.
 pub(super) fn into_file<T>(
@@ -16,8 +17,12 @@ pub(super) fn into_file<T>(
     let failed = |error: io::Error| Failure::from(Error::io(path.display(), error));
     if fs::metadata(path).is_ok_and(|it| !it.is_file()) {
         let file = File::options().write(true).open(path).map_err(failed)?;
-        return write(&mut BufWriter::with_capacity(1 << 20, file));
+        let mut out = BufWriter::with_capacity(1 << 20, file);
+        let result = write(&mut out)?;
+        out.flush().map_err(failed)?;
+        return Ok(result);
     }
+    let path = &plain_file(path).map_err(failed)?;
     let file = unfinished()
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(parent(path))
@@ -47,9 +52,4 @@ fn unfinished() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".unfinished-");
     builder
-}
-
-fn parent(path: &Path) -> &Path {
-    let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
-    parent.unwrap_or(Path::new("."))
 }

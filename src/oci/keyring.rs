@@ -11,8 +11,8 @@
 //! containers-auth.json(5), the documentation of docker's `config.json`.
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 use super::auth::Credentials;
 use super::error::{Error, Result};
 use super::helper::Helper;
+use crate::replace::{parent, replace};
 
 /// The name under which docker keeps what is for Docker Hub.
 const HUB_KEY: &str = "https://index.docker.io/v1/";
@@ -174,30 +175,16 @@ impl AuthFile {
     /// Writes the file anew, for its owner alone.
     fn write(&self) -> Result<()> {
         let failed = |error| Error::io(self.path.display(), error);
-        let parent = self.path.parent().unwrap_or(Path::new("."));
-        let parent = if parent.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            parent
-        };
         let mut builder = DirBuilder::new();
         builder
             .recursive(true)
             .mode(0o700)
-            .create(parent)
+            .create(parent(&self.path))
             .map_err(failed)?;
         let mut text = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| failed(io::Error::other(error)))?;
         text.push(b'\n');
-        let mut new = tempfile::Builder::new()
-            .permissions(fs::Permissions::from_mode(0o600))
-            .tempfile_in(parent)
-            .map_err(failed)?;
-        new.write_all(&text).map_err(failed)?;
-        new.as_file().sync_data().map_err(failed)?;
-        new.persist(&self.path)
-            .map(drop)
-            .map_err(|error| failed(error.error))
+        replace(&self.path, &text, 0o600).map_err(failed)
     }
 }
 
@@ -255,6 +242,8 @@ fn server(registry: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn keyring(directory: &Path, texts: &[&str]) -> Keyring {
