@@ -122,9 +122,9 @@ fn host() -> Result<Root, Failure> {
     Root::open(Path::new("/")).map_err(|error| Failure::new(FAILED, format!("open /: {error}")))
 }
 
-fn is_directory(root: &Root, path: &str) -> Option<bool> {
-    let mode = root.mode(path)?;
-    Some(FileType::from_raw_mode(mode) == FileType::Directory)
+/// What is at a path, if anything.
+fn found(root: &Root, path: &str) -> Option<FileType> {
+    root.mode(path).map(FileType::from_raw_mode)
 }
 
 /// Where what is copied goes: a directory, and its name in there; an empty name for what is in the
@@ -133,7 +133,7 @@ fn place(
     source: &str,
     source_is_directory: bool,
     target: &str,
-    target_is_directory: Option<bool>,
+    there: Option<FileType>,
 ) -> Result<(String, String), String> {
     let contents = source.ends_with("/.");
     let bare = source.trim_end_matches("/.").trim_end_matches('/');
@@ -141,18 +141,20 @@ fn place(
     let trimmed = target.trim_end_matches('/');
     let (parent, last) = trimmed.rsplit_once('/').unwrap_or(("", trimmed));
     let parent = if parent.is_empty() { "/" } else { parent };
-    match target_is_directory {
-        Some(true) if contents || own.is_empty() => Ok((target.to_owned(), String::new())),
-        Some(true) => Ok((target.to_owned(), own)),
-        Some(false) if source_is_directory => {
-            Err(format!("cannot copy directory to file {target}"))
+    match there {
+        Some(FileType::Directory) if contents || own.is_empty() => {
+            Ok((target.to_owned(), String::new()))
         }
-        Some(false) if target.ends_with('/') => Err(format!("{target} is not a directory")),
+        Some(FileType::Directory) => Ok((target.to_owned(), own)),
+        Some(_) if source_is_directory => Err(format!("cannot copy directory to file {target}")),
+        Some(_) if target.ends_with('/') => Err(format!("{target} is not a directory")),
         None if source_is_directory => Ok((target.to_owned(), String::new())),
         None if target.ends_with('/') => {
             Err(format!("destination directory {target} does not exist"))
         }
-        Some(false) | None => Ok((parent.to_owned(), last.to_owned())),
+        Some(FileType::RegularFile) | None => Ok((parent.to_owned(), last.to_owned())),
+        // Docker leaves devices alone, too.
+        Some(_) => Err(format!("{target} is there, and is no plain file")),
     }
 }
 
@@ -190,23 +192,18 @@ fn out(args: &Args, root: &Root, base: u32, path: &str, target: &Side) -> Result
         }
         Side::Host(target) => {
             let host = host()?;
-            let (at, name) = place(
-                path,
-                source_is_directory,
-                target,
-                is_directory(&host, target),
-            )
-            .map_err(|text| Failure::new(FAILED, text))?;
+            let (at, name) = place(path, source_is_directory, target, found(&host, target))
+                .map_err(|text| Failure::new(FAILED, text))?;
             // A new directory for what is in another.
             let made = if name.is_empty() {
                 at.clone()
             } else {
                 at.trim_end_matches('/').to_owned()
             };
-            if name.is_empty() && is_directory(&host, &at).is_none() {
+            if name.is_empty() && found(&host, &at).is_none() {
                 std::fs::create_dir(&made)
                     .map_err(|error| Failure::new(FAILED, format!("create {made}: {error}")))?;
-            } else if is_directory(&host, &at) != Some(true) {
+            } else if found(&host, &at) != Some(FileType::Directory) {
                 return Err(Failure::new(FAILED, format!("no such directory: {at}")));
             }
             let outside = Owners {
@@ -236,7 +233,7 @@ fn into(args: &Args, root: &Root, base: u32, source: &Side, path: &str) -> Resul
     };
     match source {
         Side::Stream => {
-            if is_directory(root, path) != Some(true) {
+            if found(root, path) != Some(FileType::Directory) {
                 return Err(Failure::new(
                     FAILED,
                     format!(
@@ -251,11 +248,13 @@ fn into(args: &Args, root: &Root, base: u32, source: &Side, path: &str) -> Resul
             let host = host()?;
             let source_is_directory = source_is_directory(&host, source, args.follow_link)
                 .map_err(|error| Failure::new(FAILED, format!("{source}: {error}")))?;
-            let (at, name) = place(source, source_is_directory, path, is_directory(root, path))
+            let (at, name) = place(source, source_is_directory, path, found(root, path))
                 .map_err(|text| Failure::new(FAILED, text))?;
-            if is_directory(root, &at).is_none() {
+            if found(root, &at).is_none() {
                 let parent = Path::new(&at).parent().unwrap_or(Path::new("/"));
-                if is_directory(root, &parent.to_string_lossy()) != Some(true) || !name.is_empty() {
+                if found(root, &parent.to_string_lossy()) != Some(FileType::Directory)
+                    || !name.is_empty()
+                {
                     return Err(Failure::new(
                         FAILED,
                         format!(
@@ -302,20 +301,38 @@ fn source_is_directory(root: &Root, path: &str, follow: bool) -> io::Result<bool
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::FileType;
+
     use super::place;
 
     #[test]
     fn places_are_dockers() {
         let at = |source, dir, target, known| place(source, dir, target, known);
         let pair = |a: &str, b: &str| Ok((a.to_owned(), b.to_owned()));
-        assert_eq!(at("/a/f", false, "/d", Some(true)), pair("/d", "f"));
+        assert_eq!(
+            at("/a/f", false, "/d", Some(FileType::Directory)),
+            pair("/d", "f")
+        );
         assert_eq!(at("/a/f", false, "/d/g", None), pair("/d", "g"));
-        assert_eq!(at("/a/f", false, "/d/g", Some(false)), pair("/d", "g"));
+        assert_eq!(
+            at("/a/f", false, "/d/g", Some(FileType::RegularFile)),
+            pair("/d", "g")
+        );
         assert!(at("/a/f", false, "/d/g/", None).is_err());
+        assert!(at("/a/f", false, "/dev/null", Some(FileType::CharacterDevice)).is_err());
         assert_eq!(at("/a", true, "/d", None), pair("/d", ""));
-        assert_eq!(at("/a", true, "/d", Some(true)), pair("/d", "a"));
-        assert_eq!(at("/a/.", true, "/d", Some(true)), pair("/d", ""));
-        assert_eq!(at("/a/", true, "/d", Some(true)), pair("/d", "a"));
-        assert!(at("/a", true, "/f", Some(false)).is_err());
+        assert_eq!(
+            at("/a", true, "/d", Some(FileType::Directory)),
+            pair("/d", "a")
+        );
+        assert_eq!(
+            at("/a/.", true, "/d", Some(FileType::Directory)),
+            pair("/d", "")
+        );
+        assert_eq!(
+            at("/a/", true, "/d", Some(FileType::Directory)),
+            pair("/d", "a")
+        );
+        assert!(at("/a", true, "/f", Some(FileType::RegularFile)).is_err());
     }
 }

@@ -1,7 +1,10 @@
 //! Files that go in and out, and what a container changed.
 
 use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::support::{Kitchen, Racker, shared, temporary};
 use crate::{BOTH, Container};
@@ -69,6 +72,19 @@ fn copying() {
             .run(&["cp", &at("no"), &inside("/srv")])
             .code(1)
             .says(&at("no"));
+        // What is no plain file keeps its place, on either side.
+        let null = at(&format!("null{number}"));
+        let device = rustix::fs::makedev(1, 3);
+        mknodat(CWD, &null, FileType::CharacterDevice, Mode::RWXU, device).unwrap();
+        let refused = |from: &str, to: &str| {
+            let output = racker.run(&["cp", from, to]).code(1);
+            output.one_message().says("is no plain file");
+        };
+        refused(&inside("/etc/passwd"), &null);
+        refused(&at("dir/sub/file"), &inside("/dev/null"));
+        let kind = fs::symlink_metadata(&null).unwrap().file_type();
+        assert!(kind.is_char_device());
+        container.sh("test -c /dev/null");
     }
 }
 
