@@ -19,7 +19,11 @@ pub fn find(store: &Store, registries: &Registries, name: &str) -> Result<Option
 /// The image of this name in the store, or all that have this id, at least 12 digits of it.
 pub fn all(store: &Store, registries: &Registries, name: &str) -> Result<Vec<Image>, Failure> {
     for candidate in candidates(registries, name) {
-        if let Some(image) = store.image(&candidate)? {
+        let image = match Reference::parse(&candidate) {
+            Ok(reference) => oci::pinned::find(store, &reference)?,
+            Err(_) => store.image(&candidate)?,
+        };
+        if let Some(image) = image {
             return Ok(vec![image]);
         }
     }

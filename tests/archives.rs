@@ -285,6 +285,63 @@ fn root_filesystems_are_imported() {
     racker.verify();
 }
 
+/// Anybody can write an archive: what is called by a digest must have it.
+#[test]
+fn a_digest_in_a_name_is_not_believed() {
+    let kitchen = kitchen();
+    kitchen
+        .racker
+        .run(&["save", "box", "oci:layout:1"])
+        .success();
+    kitchen
+        .racker
+        .run(&["save", "box", "-o", "box.tar"])
+        .success();
+    let there = other(&kitchen, "there");
+    let foreign = format!("a.example/t@sha256:{}", "0".repeat(64));
+    let at = |name: &str| kitchen.path(name).display().to_string();
+    fs::create_dir(kitchen.path("parts")).unwrap();
+    tool("tar", &["-xf", &at("box.tar"), "-C", &at("parts")]);
+    let list = fs::read_to_string(kitchen.path("parts/manifest.json")).unwrap();
+    let mut list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    list[0]["RepoTags"] = serde_json::json!(["a.example/good:1", foreign]);
+    kitchen.write("parts/manifest.json", &list.to_string());
+    tool("tar", &["-cf", &at("forged.tar"), "-C", &at("parts"), "."]);
+    let output = there.run(&["load", "-i", "forged.tar"]).code(1);
+    output.one_message().says(&foreign);
+    let index = fs::read_to_string(kitchen.path("layout/index.json")).unwrap();
+    let mut index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let digest = index["manifests"][0]["digest"].as_str().unwrap().to_owned();
+    let mut call = |name: &str| {
+        index["manifests"][0]["annotations"]["io.containerd.image.name"] = name.into();
+        kitchen.write("layout/index.json", &index.to_string());
+    };
+    call(&foreign);
+    for arguments in [["load", "-i", "layout"], ["pull", "oci:layout:1", "-q"]] {
+        let output = there.run(&arguments).code(1);
+        output.one_message().says(&foreign);
+    }
+    assert_eq!(there.run(&["images", "-q"]).success().text(), "");
+    there.verify();
+    // The right one is believed.
+    let own = format!("a.example/t@{digest}");
+    call(&own);
+    assert_eq!(loaded(&there, &["load", "-i", "layout"]), [&*own]);
+    // By its digest an image is found under whatever tag it has, and by no other.
+    call("a.example/tagged:2");
+    loaded(&there, &["load", "-i", "layout"]);
+    let expected = tree(&there, &own);
+    let pinned = format!("a.example/tagged@{digest}");
+    assert_eq!(tree(&there, &pinned), expected);
+    there
+        .run(&["pull", "--offline", &pinned])
+        .success()
+        .says("up to date");
+    let absent = foreign.replace("/t@", "/tagged@");
+    there.run(&["inspect", &absent]).code(1);
+    there.run(&["pull", "--offline", &absent]).code(1);
+}
+
 fn sha256(path: &Path) -> String {
     let output = execute(Command::new("sha256sum").arg(path));
     String::from_utf8(output).unwrap()[..64].to_owned()

@@ -41,6 +41,7 @@ pub(super) fn document(image: &Image) -> Value {
         "reference": image.name,
         "tree_id": image.tree,
         "digest": image.digest,
+        "index_digest": image.index_digest,
         "source": image.source,
         "recipe": image.recipe,
         "created": image.created,

@@ -4,6 +4,8 @@ use std::io;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use racker_store::Image;
+
 use super::Context;
 use crate::failure::{Failure, USAGE};
 use crate::image::short;
@@ -46,11 +48,16 @@ pub(super) fn load(
     context.workshop(&bars, |shop| {
         let mut options = shop.oci_options();
         options.platform = platform;
-        for image in oci::load(shop.store, from, tag, &options)? {
-            context
-                .ui
-                .data(format!("Loaded image: {}", short(&image.name)))?;
-        }
+        let mut told = Ok(());
+        let mut tell = |image: &Image| {
+            if told.is_ok() {
+                told = context
+                    .ui
+                    .data(format!("Loaded image: {}", short(&image.name)));
+            }
+        };
+        oci::load(shop.store, from, tag, &options, &mut tell)?;
+        told?;
         Ok(0)
     })
 }

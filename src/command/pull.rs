@@ -64,7 +64,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
             let repository = reference.repository();
             ui.say(format!("{what}Pulling from {repository}"));
             let pulled = oci::pull(shop.store, reference, &options)?;
-            if let Some(digest) = &pulled.image.digest {
+            let image = &pulled.image;
+            if let Some(digest) = image.index_digest.or(image.digest) {
                 ui.say(format!("Digest: {digest}"));
             }
             let status = match pulled.status {
@@ -91,7 +92,7 @@ fn references(
 ) -> Result<Vec<Reference>, Failure> {
     if shop.settings.offline {
         for name in options.registries.candidates(&args.reference)? {
-            if !args.all_tags && shop.store.image(&name.to_string())?.is_some() {
+            if !args.all_tags && oci::pinned::find(shop.store, &name)?.is_some() {
                 return Ok(vec![name]);
             }
         }

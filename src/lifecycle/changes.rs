@@ -230,15 +230,10 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
         None => config["history"] = json!([entry]),
     }
     let image = Image {
-        name: commit.name.clone(),
-        tree,
         config,
-        digest: None,
-        config_digest: None,
-        source: None,
-        recipe: None,
         created: now,
         layers,
+        ..Image::new(commit.name.clone(), tree)
     };
     store.put_image(&image)?;
     Ok(image)

@@ -126,6 +126,7 @@ pub(crate) fn import_entry(
         name: name.to_owned(),
         source: Some(format!("docker-archive:{shown}")),
         manifest: None,
+        index: None,
     };
     assemble::from_layers(store, origin, &config, &wanted, &source, options)
 }

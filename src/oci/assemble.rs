@@ -22,6 +22,8 @@ pub(crate) struct Origin {
     pub source: Option<String>,
     /// Its manifest, as it came.
     pub manifest: Option<Vec<u8>>,
+    /// Digest of the index that a registry had.
+    pub index: Option<Digest>,
 }
 
 /// Imports the layers of a manifest and makes the image.
@@ -79,6 +81,7 @@ pub(crate) fn from_layers(
         tree,
         config: config.document.clone(),
         digest,
+        index_digest: origin.index,
         config_digest,
         source: origin.source.clone(),
         recipe: None,

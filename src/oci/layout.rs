@@ -87,6 +87,7 @@ pub(crate) fn import_entry(
             manifest.digest
         )),
         manifest: Some(manifest.bytes.clone()),
+        index: None,
     };
     let source = Layers {
         layout,

@@ -5,12 +5,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::Descriptor;
-use racker_store::{Image, Store};
+use racker_store::{Digest, Image, Store};
 
 use super::archive;
 use super::error::{Error, Result};
 use super::index::is_attestation;
 use super::layout::{self, FULL_NAME, HEADER, Layout, REF_NAME};
+use super::manifest::Blob;
 use super::options::Options;
 use super::reference::Reference;
 use super::tarball::Tarball;
@@ -35,26 +36,30 @@ impl std::fmt::Debug for Loadable<'_> {
     }
 }
 
-/// Loads the image with `tag`, or all there are. An image that has several names is there once for
-/// each.
+/// Loads the image with `tag`, or all there are, and tells `loaded` of each. An image that has several
+/// names is there once for each.
+///
+/// Errors: a name has a digest that the image under it does not have. What was told before an error
+/// stays.
 pub fn load(
     store: &Store,
     from: Loadable<'_>,
     tag: Option<&str>,
     options: &Options<'_>,
-) -> Result<Vec<Image>> {
+    loaded: &mut dyn FnMut(&Image),
+) -> Result<()> {
     let archive = match from {
         Loadable::Layout(path) => {
-            return from_layout(store, &Layout::Directory(path), tag, options);
+            return from_layout(store, &Layout::Directory(path), tag, options, loaded);
         }
         Loadable::File(path) => Tarball::open(store, &path)?,
         Loadable::Stream(stream) => Tarball::receive(store, stream, Path::new("the archive"))?,
     };
     // Docker writes both kinds into one; its own has the names.
     if archive.has(archive::LIST) {
-        from_archive(store, &archive, tag, options)
+        from_archive(store, &archive, tag, options, loaded)
     } else if archive.has(HEADER) {
-        from_layout(store, &Layout::Archive(archive), tag, options)
+        from_layout(store, &Layout::Archive(archive), tag, options, loaded)
     } else {
         Err(archive.wrong("it has no images: neither manifest.json nor oci-layout".to_owned()))
     }
@@ -65,17 +70,17 @@ fn from_archive(
     archive: &Tarball,
     tag: Option<&str>,
     options: &Options<'_>,
-) -> Result<Vec<Image>> {
+    loaded: &mut dyn FnMut(&Image),
+) -> Result<()> {
     let entries = archive::entries(archive)?;
     let chosen: Vec<_> = match tag {
         Some(_) => vec![archive::choose(archive, &entries, tag)?],
         None => entries.iter().collect(),
     };
-    let mut loaded = Vec::new();
     for entry in chosen {
         let names = entry.tags();
         let names = names.filter(|name| tag.is_none_or(|tag| archive::is_called(name, tag)));
-        let names = names.map(|name| Ok(Reference::parse(name)?.to_string()));
+        let names = names.map(|name| believed(Reference::parse(name)?, None));
         let mut names = names.collect::<Result<BTreeSet<String>>>()?;
         if names.is_empty() {
             let id: String = entry.id().chars().take(12).collect();
@@ -87,11 +92,22 @@ fn from_archive(
                 None => archive::import_entry(store, archive, entry, &name, options)?,
                 Some(first) => named(store, first, name)?,
             };
-            loaded.push(next.clone());
+            loaded(&next);
             image = Some(next);
         }
     }
-    Ok(loaded)
+    Ok(())
+}
+
+/// A name that an archive gives the image with the digest `has`. A digest in a name is believed only
+/// where it is that one: anybody can write an archive.
+fn believed(name: Reference, has: Option<&Digest>) -> Result<String> {
+    let reason = match (name.digest(), has) {
+        (Some(digest), Some(has)) if digest != has => format!("what it has there is {has}"),
+        (Some(_), None) => "nothing in an archive of this kind vouches for a digest".to_owned(),
+        _ => return Ok(name.to_string()),
+    };
+    Err(Error::refused(format!("an archive's name {name}"), reason))
 }
 
 fn named(store: &Store, image: &Image, name: String) -> Result<Image> {
@@ -109,7 +125,8 @@ fn from_layout(
     layout: &Layout,
     tag: Option<&str>,
     options: &Options<'_>,
-) -> Result<Vec<Image>> {
+    loaded: &mut dyn FnMut(&Image),
+) -> Result<()> {
     let entries = layout.entries()?;
     let chosen: Vec<&Descriptor> = match tag {
         Some(_) => vec![layout.choose(&entries, tag)?],
@@ -118,26 +135,25 @@ fn from_layout(
             .filter(|entry| !is_attestation(entry))
             .collect(),
     };
-    let mut loaded = Vec::new();
     for entry in chosen {
-        let name = name(entry, layout.shown());
-        loaded.push(layout::import_entry(store, layout, entry, &name, options)?);
+        let name = name(entry, layout.shown())?;
+        loaded(&layout::import_entry(store, layout, entry, &name, options)?);
     }
-    Ok(loaded)
+    Ok(())
 }
 
 /// The name of an entry: its full one, or its tag with the name of the file before it.
-fn name(entry: &Descriptor, file: &Path) -> String {
+fn name(entry: &Descriptor, file: &Path) -> Result<String> {
     let annotations = entry.annotations().clone().unwrap_or_default();
     let reference = annotations.get(REF_NAME).map(String::as_str);
     let full = annotations.get(FULL_NAME).map(String::as_str);
     let full = full.or(reference.filter(|it| it.contains(['/', ':'])));
     if let Some(Ok(full)) = full.map(Reference::parse) {
-        return full.to_string();
+        return believed(full, Some(&Blob::new(entry)?.digest));
     }
     let stem = file.file_name().unwrap_or_default().to_string_lossy();
     let stem = stem.split('.').next().unwrap_or_default();
-    local(stem, reference.unwrap_or("latest"))
+    Ok(local(stem, reference.unwrap_or("latest")))
 }
 
 /// A name of this machine; what cannot be in one is left out.
@@ -182,7 +198,12 @@ mod tests {
                 "localhost/image:latest",
             ),
         ] {
-            assert_eq!(name(&entry(annotations), file), expected);
+            assert_eq!(name(&entry(annotations), file).unwrap(), expected);
         }
+        let digest = |digit: &str| format!("a.b/c@sha256:{}", digit.repeat(64));
+        let own = entry(serde_json::json!({ FULL_NAME: digest("0") }));
+        assert_eq!(name(&own, file).unwrap(), digest("0"));
+        let other = entry(serde_json::json!({ FULL_NAME: digest("1") }));
+        assert!(name(&other, file).is_err());
     }
 }

@@ -43,6 +43,7 @@ mod options;
 pub mod outgoing;
 mod parallel;
 mod pieces;
+pub mod pinned;
 mod pipe;
 mod platform;
 mod progress;

@@ -9,6 +9,7 @@ use super::error::{Error, Result};
 use super::index;
 use super::manifest::{Blob, CONFIG_MAX, Document, MANIFEST_MAX, Manifest, Raw, read_blob};
 use super::options::Options;
+use super::pinned;
 use super::platform::Platform;
 use super::reference::Reference;
 use super::registry::Repository;
@@ -44,32 +45,43 @@ pub struct Resolved {
 /// image that the store has under this name is taken for up to date.
 pub fn pull(store: &Store, reference: &Reference, options: &Options<'_>) -> Result<Pulled> {
     let name = reference.to_string();
-    let present = store
-        .image(&name)
-        .map_err(|error| Error::store(&name, error))?;
-    // What a digest names cannot have changed.
-    let kept = present.as_ref().filter(|image| {
-        let pinned = reference.digest().is_some() && image.digest.is_some();
-        (pinned || options.offline) && suits(image, options)
-    });
-    if let Some(image) = kept {
-        return Ok(Pulled {
-            image: image.clone(),
-            status: Status::UpToDate,
-        });
-    }
-    let (repository, manifest, _) = find(reference, options)?;
-    let same = |image: &Image| image.digest == Some(manifest.digest) && suits(image, options);
-    if let Some(image) = present.filter(same) {
-        return Ok(Pulled {
+    let failed = |error| Error::store(&name, error);
+    let present = pinned::find(store, reference).map_err(failed)?;
+    let up_to_date = |image: Image| -> Result<Pulled> {
+        // It may have had another name, or have been in another index.
+        if store.image(&name).map_err(failed)?.as_ref() != Some(&image) {
+            store.put_image(&image).map_err(failed)?;
+        }
+        Ok(Pulled {
             image,
             status: Status::UpToDate,
+        })
+    };
+    // What a digest names cannot have changed.
+    let kept = present
+        .as_ref()
+        .filter(|image| (reference.digest().is_some() || options.offline) && suits(image, options));
+    if let Some(image) = kept {
+        return up_to_date(Image {
+            name: name.clone(),
+            ..image.clone()
+        });
+    }
+    let (repository, manifest, index) = find(reference, options)?;
+    let index = Some(index).filter(|index| *index != manifest.digest);
+    let same = |image: &Image| image.digest == Some(manifest.digest) && suits(image, options);
+    if let Some(image) = present.filter(same) {
+        return up_to_date(Image {
+            name: name.clone(),
+            index_digest: index,
+            ..image
         });
     }
     let origin = Origin {
-        name,
+        name: name.clone(),
         source: Some(reference.with_digest(manifest.digest).to_string()),
         manifest: Some(manifest.bytes.clone()),
+        index,
     };
     let image = take(store, &repository, &manifest, origin, reference, options)?;
     Ok(Pulled {
@@ -98,6 +110,7 @@ pub(crate) fn pull_copy(
         name: reference.to_string(),
         source: Some(reference.to_string()),
         manifest: None,
+        index: None,
     };
     let image = take(store, repository, &manifest, origin, reference, options)?;
     let image = Image {

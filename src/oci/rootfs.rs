@@ -39,6 +39,7 @@ pub fn import(
         name: name.to_owned(),
         source: Some(what.to_owned()),
         manifest: None,
+        index: None,
     };
     // The layer is in the store now, so that nothing will be read again.
     let wanted = [assemble::wanted(None, tar.diff_id, Some(what.to_owned()))];

@@ -75,15 +75,9 @@ mod tests {
 
     fn image(name: &str, source: Option<&str>, digest: Option<Digest>) -> Image {
         Image {
-            name: name.into(),
-            tree: Tree::default().id(),
-            config: serde_json::Value::Null,
             digest,
-            config_digest: None,
             source: source.map(Into::into),
-            recipe: None,
-            created: 0,
-            layers: Vec::new(),
+            ..Image::new(name, Tree::default().id())
         }
     }
 

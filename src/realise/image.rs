@@ -56,16 +56,13 @@ pub(super) fn image(
             empty,
         });
     }
+    let tree = layers.last().map_or(base.tree, |layer| layer.tree);
     Ok(Image {
-        name,
-        tree: layers.last().map_or(base.tree, |layer| layer.tree),
         config: config(chain, base, &layers, epoch),
-        digest: None,
-        config_digest: None,
-        source: None,
         recipe: Some(chain.recipe().name.clone()),
         created: epoch,
         layers,
+        ..Image::new(name, tree)
     })
 }
 

@@ -116,14 +116,7 @@ fn make(root: &Path, objects: u64, images: u64) -> Result<()> {
             log: None,
         })?;
         store.put_image(&Image {
-            name: format!("localhost/large-{number}:latest"),
-            tree: id,
             config: json!({}),
-            digest: None,
-            config_digest: None,
-            source: None,
-            recipe: None,
-            created: 0,
             layers: vec![ImageLayer {
                 layer: Some(layer),
                 tree: id,
@@ -135,6 +128,7 @@ fn make(root: &Path, objects: u64, images: u64) -> Result<()> {
                 impure: false,
                 step_key: Some(key),
             }],
+            ..Image::new(format!("localhost/large-{number}:latest"), id)
         })?;
         (before, base) = (after, id);
     }

@@ -24,6 +24,9 @@ pub struct Image {
     /// Digest of the manifest it was pulled by; the bytes may be a blob.
     #[serde(default)]
     pub digest: Option<Digest>,
+    /// Digest of the index that it was chosen from, where a registry had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_digest: Option<Digest>,
     /// Digest of the configuration document as it came; the bytes may be a blob.
     #[serde(default)]
     pub config_digest: Option<Digest>,
@@ -38,6 +41,24 @@ pub struct Image {
     /// Its layers, the lowest first.
     #[serde(default)]
     pub layers: Vec<ImageLayer>,
+}
+
+impl Image {
+    /// A name for a tree of which nothing else is known, put here in 1970.
+    pub fn new(name: impl Into<String>, tree: TreeId) -> Self {
+        Self {
+            name: name.into(),
+            tree,
+            config: serde_json::Value::Null,
+            digest: None,
+            index_digest: None,
+            config_digest: None,
+            source: None,
+            recipe: None,
+            created: 0,
+            layers: Vec::new(),
+        }
+    }
 }
 
 /// One layer of an image.

@@ -95,18 +95,14 @@ impl Sample {
             empty: false,
         };
         let image = Image {
-            name: "localhost/web:latest".into(),
-            tree,
             config: serde_json::json!({}),
-            digest: None,
-            config_digest: None,
-            source: None,
             recipe: Some("web".into()),
             created: 5,
             layers: vec![
                 layer(base_layer, base_id, Some(imported.diff_id)),
                 layer(realisation.layer.unwrap(), tree, None),
             ],
+            ..Image::new("localhost/web:latest", tree)
         };
         let mut blob = store.blob_writer().unwrap();
         blob.write_all(b"a package").unwrap();

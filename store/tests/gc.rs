@@ -48,15 +48,9 @@ fn put(store: &Store, bodies: &[&[u8]]) -> TreeId {
 
 fn image(name: &str, tree: TreeId) -> Image {
     Image {
-        name: name.into(),
-        tree,
         config: serde_json::json!({}),
-        digest: None,
-        config_digest: None,
-        source: None,
-        recipe: None,
         created: 5,
-        layers: Vec::new(),
+        ..Image::new(name, tree)
     }
 }
 

@@ -323,15 +323,9 @@ fn a_full_disk_can_be_collected() {
         let tree = store.put_tree(&tree).unwrap();
         store
             .put_image(&racker_store::Image {
-                name: name.into(),
-                tree,
                 config: serde_json::json!({}),
-                digest: None,
-                config_digest: None,
-                source: None,
-                recipe: None,
                 created: 5,
-                layers: Vec::new(),
+                ..racker_store::Image::new(name, tree)
             })
             .unwrap();
     };

@@ -308,15 +308,10 @@ fn records_are_found_with_and_without_the_index() {
     store.put_base(tree, parent, layer).unwrap();
     assert_eq!(store.base(tree).unwrap(), Some((parent, layer)));
     let image = Image {
-        name: "localhost/web:latest".into(),
-        tree: records[0].tree,
         config: serde_json::json!({}),
-        digest: None,
-        config_digest: None,
-        source: None,
         recipe: Some("web".into()),
         created: 5,
-        layers: Vec::new(),
+        ..Image::new("localhost/web:latest", records[0].tree)
     };
     store.put_image(&image).unwrap();
     assert_eq!(store.image(&image.name).unwrap().unwrap(), image);
