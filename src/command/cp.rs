@@ -9,7 +9,7 @@ use super::Context;
 use crate::container::{Root, Snapshot, Upper, on_own_thread, slot::Wish};
 use crate::failure::{FAILED, Failure};
 use crate::lifecycle::copy::{Owners, pack, through, unpack};
-use crate::lifecycle::{Kept, Status, Yard, exec};
+use crate::lifecycle::{Kept, Yard, exec};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -93,7 +93,7 @@ fn in_container(
     let store = context.store()?;
     let kept = Yard::of(&store).find(name)?;
     let (status, state) = kept.status()?;
-    if matches!(status, Status::Running | Status::Paused) {
+    if status.runs() {
         return work(&exec::root(&state)?, state.base);
     }
     let wish = |kept: &Kept| Wish {

@@ -15,17 +15,17 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let kept = Yard::of(&context.store()?).find(&args.container)?;
+    let (status, state) = kept.status()?;
     let mut found = false;
-    for port in &kept.config.ports {
+    for port in state.ports.iter().filter(|_| status.runs()) {
         let inner = format!("{}/{}", port.container, port.protocol);
-        let outer = std::net::SocketAddr::new(port.address, port.host);
         match &args.port {
             Some(wanted) if *wanted != inner && format!("{wanted}/tcp") != inner => {}
             Some(_) => {
                 found = true;
-                context.ui.data(outer.to_string())?;
+                context.ui.data(port.outer())?;
             }
-            None => context.ui.data(format!("{inner} -> {outer}"))?,
+            None => context.ui.data(format!("{inner} -> {}", port.outer()))?,
         }
     }
     match &args.port {

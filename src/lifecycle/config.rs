@@ -56,7 +56,7 @@ pub struct Config {
     pub remove: bool,
     /// Its network.
     pub network: NetworkMode,
-    /// Ports of the host that lead to it.
+    /// Ports of the host that are to lead to it.
     pub ports: Vec<Port>,
     /// What of the host, or of volumes, it sees.
     pub mounts: Vec<Mount>,
@@ -166,18 +166,39 @@ impl NetworkMode {
 pub struct Port {
     /// Address of the host; all where it is unspecified.
     pub address: std::net::IpAddr,
-    /// Port of the host.
+    /// Port of the host: 0 for any free one, and the first of a range where [`Self::last`] is above it.
     pub host: u16,
+    /// The last of a range of the host's ports, of which the first free one is taken; else 0.
+    #[serde(default)]
+    pub last: u16,
     /// Port of the container.
     pub container: u16,
     /// `tcp` or `udp`.
     pub protocol: String,
 }
 
+impl Port {
+    /// Port of the host as docker writes it: a number, a range, or nothing for any.
+    pub fn of_host(&self) -> String {
+        match (self.host, self.last) {
+            (0, _) => String::new(),
+            (first, 0) => first.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        }
+    }
+
+    /// Address and port of the host, such as `0.0.0.0:80` or `[::1]:80`.
+    pub fn outer(&self) -> String {
+        match self.address {
+            std::net::IpAddr::V4(address) => format!("{address}:{}", self.of_host()),
+            std::net::IpAddr::V6(address) => format!("[{address}]:{}", self.of_host()),
+        }
+    }
+}
+
 impl std::fmt::Display for Port {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let address = std::net::SocketAddr::new(self.address, self.host);
-        write!(f, "{address}->{}/{}", self.container, self.protocol)
+        write!(f, "{}->{}/{}", self.outer(), self.container, self.protocol)
     }
 }
 

@@ -73,19 +73,42 @@ fn join(kept: &Kept, name: &str, leader: u32) -> Result<Ipv4Addr, Error> {
     networks.join(network, newcomer)
 }
 
-/// Takes the host's ports.
+/// Takes the host's ports, in the order of the configuration's.
 ///
-/// Errors: one is taken already.
+/// Errors: one is taken already, or of a range all.
 pub(super) fn publish(config: &Config) -> Result<Vec<Published>, Error> {
     config.ports.iter().map(take).collect()
 }
 
+/// The ports of a configuration as they were taken.
+pub(super) fn taken(config: &Config, published: &[Published]) -> std::io::Result<Vec<Port>> {
+    let each = config.ports.iter().zip(published);
+    each.map(|(port, published)| {
+        Ok(Port {
+            host: published.address()?.port(),
+            last: 0,
+            ..port.clone()
+        })
+    })
+    .collect()
+}
+
 fn take(port: &Port) -> Result<Published, Error> {
-    let address = SocketAddr::new(port.address, port.host);
+    for host in port.host..port.last {
+        match take_one(port, host) {
+            Err(Error::PortTaken(_)) => {}
+            other => return other,
+        }
+    }
+    take_one(port, port.host.max(port.last))
+}
+
+fn take_one(port: &Port, host: u16) -> Result<Published, Error> {
+    let address = SocketAddr::new(port.address, host);
     let udp = port.protocol == "udp";
     if port.address == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
         // Takes connections over both versions of the protocol, where there are both.
-        let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port.host));
+        let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, host));
         match Published::bind(both, port.container, udp) {
             Err(Error::PortTaken(_)) => return Err(Error::PortTaken(address)),
             Ok(published) => return Ok(published),

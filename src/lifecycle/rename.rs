@@ -1,6 +1,5 @@
 //! Giving a container another name.
 
-use super::state::Status;
 use super::{Error, Kept, Yard};
 use crate::container::machine;
 
@@ -13,7 +12,7 @@ pub fn rename(yard: &Yard, kept: &mut Kept, name: &str) -> Result<(), Error> {
     yard.rename(kept, name)?;
     let (from, to) = (machine::name(&before), machine::name(name));
     let (status, state) = kept.status()?;
-    let known = kept.config.register && matches!(status, Status::Running | Status::Paused);
+    let known = kept.config.register && status.runs();
     if !known || from == to {
         return Ok(());
     }

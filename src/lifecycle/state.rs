@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::config::Port;
 use super::health::Report;
 
 /// What is known of a container's runs.
@@ -31,6 +32,9 @@ pub struct State {
     pub stopped: bool,
     /// Its address in its network.
     pub address: Option<std::net::Ipv4Addr>,
+    /// The host's ports that lead to it, each one that was taken.
+    #[serde(default)]
+    pub ports: Vec<Port>,
     /// Whether its way out is pasta.
     #[serde(default)]
     pub pasta: bool,
@@ -67,6 +71,11 @@ pub enum Status {
 }
 
 impl Status {
+    /// Whether it has processes.
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
+
     /// Docker's word for it.
     pub fn word(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use racker_store::{Access, Store};
 use super::Error;
 use super::attach::Hub;
 use super::config::{Config, Restart};
-use super::connection::{Way, publish};
+use super::connection::{Way, publish, taken};
 use super::events;
 use super::health::Report;
 use super::kept::{Held, Kept};
@@ -297,6 +297,7 @@ impl Supervisor<'_> {
         } = surroundings::prepare(self.store, kept, snapshot, way)?;
         let console = self.console(config, log, hub);
         let proxy = Mutex::new(None);
+        let taken = taken(config, ports).map_err(Error::io("read the address of a port"))?;
         let runs = |leader: u32| -> Result<(), container::Error> {
             if config.register {
                 machine::register(&machine::name(&config.name), leader)?;
@@ -317,6 +318,7 @@ impl Supervisor<'_> {
                     state.leader_since = since;
                     state.base = ids.base;
                     state.address = address;
+                    state.ports.clone_from(&taken);
                     state.pasta = way == Way::Pasta;
                     state.health = config.health.as_ref().map(|_| Report::starting());
                 })

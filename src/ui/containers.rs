@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::table::{ago, span};
-use crate::lifecycle::config::{Config, NetworkMode, Restart};
+use crate::lifecycle::config::{NetworkMode, Port, Restart};
 use crate::lifecycle::{Kept, State, Status};
 
 const NANOSECONDS: i64 = 1_000_000_000;
@@ -43,12 +43,20 @@ pub fn container_status(status: Status, state: &State) -> String {
     }
 }
 
-fn ports(config: &Config, running: bool) -> String {
-    let shown = config.ports.iter().filter(|_| running);
-    shown
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+/// Ports of the host by those of the container.
+fn bindings(ports: &[Port]) -> Value {
+    let mut all = serde_json::Map::new();
+    for port in ports {
+        let key = format!("{}/{}", port.container, port.protocol);
+        let list = all.entry(key).or_insert_with(|| json!([]));
+        if let Value::Array(list) = list {
+            list.push(json!({
+                "HostIp": port.address.to_string(),
+                "HostPort": port.of_host(),
+            }));
+        }
+    }
+    Value::Object(all)
 }
 
 fn shortened(text: &str, length: usize, whole: bool) -> String {
@@ -62,7 +70,8 @@ fn shortened(text: &str, length: usize, whole: bool) -> String {
 /// One container for `ps`; `whole` leaves nothing out.
 pub fn container_row(kept: &Kept, status: Status, state: &State, whole: bool) -> Value {
     let config = &kept.config;
-    let running = matches!(status, Status::Running | Status::Paused);
+    let ports = state.ports.iter().filter(|_| status.runs());
+    let ports: Vec<String> = ports.map(ToString::to_string).collect();
     let labels: Vec<String> = config
         .labels
         .iter()
@@ -76,7 +85,7 @@ pub fn container_row(kept: &Kept, status: Status, state: &State, whole: bool) ->
         "Command": command,
         "CreatedAt": moment(config.created),
         "RunningFor": ago(config.created / NANOSECONDS),
-        "Ports": ports(config, running),
+        "Ports": ports.join(", "),
         "State": status.word(),
         "Status": container_status(status, state),
         "Names": config.name,
@@ -89,7 +98,7 @@ pub fn container_row(kept: &Kept, status: Status, state: &State, whole: bool) ->
 /// Everything about one container, in docker's form.
 pub fn container_document(kept: &Kept, status: Status, state: &State) -> Value {
     let config = &kept.config;
-    let running = matches!(status, Status::Running | Status::Paused);
+    let running = status.runs();
     let env: Vec<String> = config
         .env
         .iter()
@@ -108,17 +117,6 @@ pub fn container_document(kept: &Kept, status: Status, state: &State) -> Value {
             })
         })
         .collect();
-    let mut bindings = serde_json::Map::new();
-    for port in &config.ports {
-        let key = format!("{}/{}", port.container, port.protocol);
-        let list = bindings.entry(key).or_insert_with(|| json!([]));
-        if let Value::Array(list) = list {
-            list.push(json!({
-                "HostIp": port.address.to_string(),
-                "HostPort": port.host.to_string(),
-            }));
-        }
-    }
     let address = state.address.map_or_else(String::new, |it| it.to_string());
     let mut networks = serde_json::Map::new();
     if let NetworkMode::Named(_) | NetworkMode::Pasta = &config.network {
@@ -166,7 +164,7 @@ pub fn container_document(kept: &Kept, status: Status, state: &State) -> Value {
         "HostConfig": {
             "AutoRemove": config.remove,
             "NetworkMode": config.network.name(),
-            "PortBindings": bindings,
+            "PortBindings": bindings(&config.ports),
             "Privileged": config.privileged,
             "ReadonlyRootfs": config.read_only,
             "CapAdd": config.capabilities.0,
@@ -195,7 +193,7 @@ pub fn container_document(kept: &Kept, status: Status, state: &State) -> Value {
         },
         "NetworkSettings": {
             "IPAddress": address,
-            "Ports": if running { Value::Object(bindings.clone()) } else { json!({}) },
+            "Ports": bindings(if running { &state.ports } else { &[] }),
             "Networks": networks,
         },
         "Racker": {

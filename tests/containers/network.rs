@@ -68,6 +68,61 @@ fn published_ports_lead_in() {
 }
 
 #[test]
+fn of_a_range_of_ports_the_first_free_one_is_taken() {
+    // Two ports side by side, of which the first is taken.
+    let (held, first) = wait_for(LONG, "two free ports", || {
+        let held = TcpListener::bind("0.0.0.0:0").unwrap();
+        let first = held.local_addr().unwrap().port();
+        let next = first.checked_add(1)?;
+        TcpListener::bind(("0.0.0.0", next))
+            .is_ok()
+            .then_some((held, first))
+    });
+    let second = first + 1;
+    let range = format!("{first}-{second}:80");
+    let options = ["--systemd=false", "-p", &range, "-p", "81"];
+    let container = Container::start("range", &options, &["sleep", "1000"]);
+    let shown = container.run(&["port"], &["80"]).success().into_text();
+    assert_eq!(shown, format!("0.0.0.0:{second}\n"));
+    // One that nobody named is free, and shown as what it is.
+    let shown = container.run(&["port"], &["81"]).success().into_text();
+    let any: u16 = shown
+        .trim()
+        .strip_prefix("0.0.0.0:")
+        .unwrap()
+        .parse()
+        .unwrap();
+    TcpStream::connect(("127.0.0.1", any)).unwrap();
+    let asked = "{{(index (index .HostConfig.PortBindings \"80/tcp\") 0).HostPort}}";
+    assert_eq!(container.inspect(asked), format!("{first}-{second}"));
+    let got = "{{(index (index .NetworkSettings.Ports \"80/tcp\") 0).HostPort}}";
+    assert_eq!(container.inspect(got), second.to_string());
+    let none = [
+        "run",
+        "--rm",
+        "--systemd=false",
+        "-p",
+        &range,
+        "quickstart",
+        "true",
+    ];
+    shared()
+        .run(&none)
+        .code(125)
+        .says("port is already allocated");
+    // Which one it is, is decided at every start.
+    drop(held);
+    container.run(&["restart", "-t", "0"], &[]).success();
+    let shown = container.run(&["port"], &["80"]).success().into_text();
+    assert_eq!(shown, format!("0.0.0.0:{first}\n"));
+    container.run(&["stop", "-t", "0"], &[]).success();
+    container
+        .run(&["port"], &["80"])
+        .code(1)
+        .says("no public port");
+}
+
+#[test]
 fn containers_of_a_network_find_each_other() {
     let racker = shared();
     for own in ["private", "bridge", "host", "none"] {

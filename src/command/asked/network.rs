@@ -1,7 +1,5 @@
 //! How a container is connected: its network, published ports, names.
 
-use std::net::{TcpListener, UdpSocket};
-
 use serde_json::Value;
 
 use super::config::wrong;
@@ -39,7 +37,7 @@ pub(super) fn network(shop: Workshop<'_>, text: &str) -> Result<NetworkMode, Fai
     })
 }
 
-/// Published ports; a free one is looked for where none of the host is named.
+/// Published ports.
 pub(super) fn published(options: &Options, config: &Value) -> Result<Vec<Port>, String> {
     let mut all = ports(&options.publish)?;
     if options.publish_all {
@@ -54,17 +52,6 @@ pub(super) fn published(options: &Options, config: &Value) -> Result<Vec<Port>, 
                 all.push(port);
             }
         }
-    }
-    for port in all.iter_mut().filter(|port| port.host == 0) {
-        let any = std::net::SocketAddr::new(port.address, 0);
-        let free = if port.protocol == "udp" {
-            UdpSocket::bind(any).and_then(|it| it.local_addr())
-        } else {
-            TcpListener::bind(any).and_then(|it| it.local_addr())
-        };
-        port.host = free
-            .map_err(|error| format!("find a free port: {error}"))?
-            .port();
     }
     let by_itself = matches!(options.network.as_str(), "none" | "host");
     if !all.is_empty() && options.network.starts_with("container:") {

@@ -161,7 +161,7 @@ pub(crate) fn mount(text: &str) -> Result<Mounted, String> {
 }
 
 /// `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`, each port one or a range. A host port of 0 stands for
-/// any free one.
+/// any free one, and a range of them before a single port for the first one that is free.
 pub(crate) fn ports(text: &str) -> Result<Vec<Port>, String> {
     let wrong = || format!("invalid port specification: {text:?}");
     let (rest, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
@@ -198,22 +198,24 @@ pub(crate) fn ports(text: &str) -> Result<Vec<Port>, String> {
     } else {
         range(host)?
     };
-    if inner.0 == 0 || outer != (0, 0) && outer.1 - outer.0 != inner.1 - inner.0 {
+    let any = outer == (0, 0);
+    let choice = inner.0 == inner.1 && outer.0 < outer.1;
+    let pairs = choice || any || outer.1 - outer.0 == inner.1 - inner.0;
+    if inner.0 == 0 || outer.0 == 0 && !any || !pairs {
         return Err(wrong());
     }
-    Ok((inner.0..=inner.1)
-        .enumerate()
-        .map(|(place, port)| Port {
-            address,
-            host: if outer == (0, 0) {
-                0
-            } else {
-                outer.0 + place as u16
-            },
-            container: port,
-            protocol: protocol.to_owned(),
-        })
-        .collect())
+    let port = |container| Port {
+        address,
+        host: if any {
+            0
+        } else {
+            outer.0 + (container - inner.0)
+        },
+        last: if choice { outer.1 } else { 0 },
+        container,
+        protocol: protocol.to_owned(),
+    };
+    Ok((inner.0..=inner.1).map(port).collect())
 }
 
 /// `no`, `always`, `unless-stopped`, `on-failure[:N]`.
@@ -410,13 +412,23 @@ mod tests {
         assert_eq!(shown("8080:80"), ["0.0.0.0:8080->80/tcp"]);
         assert_eq!(shown("127.0.0.1:53:53/udp"), ["127.0.0.1:53->53/udp"]);
         assert_eq!(shown("[::1]:8080:80"), ["[::1]:8080->80/tcp"]);
-        assert_eq!(shown("80"), ["0.0.0.0:0->80/tcp"]);
-        assert_eq!(shown("127.0.0.1::80"), ["127.0.0.1:0->80/tcp"]);
+        assert_eq!(shown("80"), ["0.0.0.0:->80/tcp"]);
+        assert_eq!(shown("127.0.0.1::80"), ["127.0.0.1:->80/tcp"]);
+        assert_eq!(shown("8000-8002:80"), ["0.0.0.0:8000-8002->80/tcp"]);
         assert_eq!(
             shown("8000-8001:80-81"),
             ["0.0.0.0:8000->80/tcp", "0.0.0.0:8001->81/tcp"]
         );
-        for bad in ["", "x", "1:2:3:4", "80/sctp", "70000:1", "1-2:80", "2-1"] {
+        for bad in [
+            "",
+            "x",
+            "1:2:3:4",
+            "80/sctp",
+            "70000:1",
+            "2-1",
+            "1-2:80-82",
+            "0-2:80",
+        ] {
             assert!(ports(bad).is_err(), "{bad}");
         }
     }
