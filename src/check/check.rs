@@ -127,9 +127,61 @@ pub fn unit_name(text: &str) -> String {
     }
 }
 
+/// Whether a unit can have this name. Source: `systemd.unit(5)`.
+pub fn is_unit(name: &str) -> bool {
+    let clean = |b: u8| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b);
+    name.bytes().all(clean)
+        && !name.is_empty()
+        && !name.starts_with(['-', '.', '@'])
+        && name.len() < 256
+}
+
+/// Accepts the name of a unit that can be looked at in a guest.
+///
+/// Errors: no unit can have it, or it is a template, of which only instances are started.
+pub fn concrete_unit(text: &str) -> Result<String, String> {
+    let name = unit_name(text);
+    if !is_unit(&name) {
+        return Err(format!("`{text}` cannot be the name of a unit"));
+    }
+    let stem = name.rsplit_once('.').map_or("", |(stem, _)| stem);
+    if stem.find('@').is_some_and(|at| at + 1 == stem.len()) {
+        return Err(format!(
+            "`{text}` is a template: name an instance, such as `{stem}1`"
+        ));
+    }
+    Ok(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn units_that_can_be_started() {
+        for good in [
+            "a",
+            "getty@tty1",
+            "dbus-org.x.service",
+            "dev-a\\x2db.swap",
+            "a@b@c",
+        ] {
+            assert!(concrete_unit(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "ü",
+            "a/b",
+            "-a",
+            "@a",
+            "a.b@",
+            "a@.timer",
+            &"a".repeat(250),
+        ] {
+            assert!(concrete_unit(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_of_units() {

@@ -26,7 +26,7 @@ mod subject;
 mod yaml;
 
 pub use address::{Address, BadAddress, Scheme};
-pub use check::{Check, Claim, unit_name};
+pub use check::{Check, Claim, concrete_unit, is_unit, unit_name};
 pub use expected::{Expected, Pattern, Seen};
 pub use kind::{Form, Kind, Property, Setting};
 pub use node::{Content, Entry, Mistake, Node};

@@ -1,6 +1,6 @@
 //! Whether what a claim names can be looked at.
 
-use super::{Address, Claim, Kind, Scheme};
+use super::{Address, Claim, Kind, Scheme, concrete_unit};
 
 /// Whether a claim names something that can be looked at.
 pub(super) fn subject(claim: &Claim) -> Result<(), String> {
@@ -37,6 +37,7 @@ pub(super) fn subject(claim: &Claim) -> Result<(), String> {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
         },
+        Kind::Service => concrete_unit(subject).map(drop),
         _ if subject.is_empty() => Err(format!("a {} without a name", claim.kind.word())),
         _ => Ok(()),
     }

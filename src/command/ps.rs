@@ -129,6 +129,16 @@ impl Filter {
             "id", "name", "label", "status", "ancestor", "exited", "network", "volume", "health",
         ];
         match text.split_once('=') {
+            Some((key, value)) if words(key).is_some_and(|it| !it.contains(&value)) => Err(
+                Failure::new(FAILED, format!("invalid filter {text:?}")).hint(format!(
+                    "one of {}",
+                    words(key).unwrap_or_default().join(", ")
+                )),
+            ),
+            Some(("exited", value)) if value.parse::<i32>().is_err() => Err(Failure::new(
+                FAILED,
+                format!("invalid filter {text:?}: not an exit code"),
+            )),
             Some((key, value)) if KEYS.contains(&key) => Ok(Self {
                 key: key.to_owned(),
                 value: value.to_owned(),
@@ -172,6 +182,24 @@ impl Filter {
             },
             _ => false,
         }
+    }
+}
+
+/// The values that a key can have, where these are known. docker has states that racker's containers
+/// are never in.
+fn words(key: &str) -> Option<&'static [&'static str]> {
+    match key {
+        "status" => Some(&[
+            "created",
+            "restarting",
+            "running",
+            "removing",
+            "paused",
+            "exited",
+            "dead",
+        ]),
+        "health" => Some(&["none", "starting", "healthy", "unhealthy"]),
+        _ => None,
     }
 }
 
@@ -229,6 +257,23 @@ mod tests {
             assert!(!is_named("web", other), "{other}");
         }
         assert!(!is_named("debian:12", "debian:latest"));
+    }
+
+    #[test]
+    fn a_value_that_none_has_is_refused() {
+        for good in [
+            "status=running",
+            "status=dead",
+            "health=none",
+            "exited=0",
+            "exited=-1",
+        ] {
+            assert!(Filter::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["status=bogus", "status=", "health=well", "exited=x"] {
+            let failure = Filter::parse(bad).unwrap_err().render();
+            assert!(failure.contains(bad), "{failure}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rustix::fs::FileType;
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use zbus::{Fd, Variant};
@@ -39,8 +40,9 @@ pub fn run(
     console: Console,
     options: &Options<'_>,
 ) -> Result<Exit, Error> {
-    let command = find(&snapshot.root()?, process)?;
-    let through_init = !known(&snapshot.root()?, &process.user);
+    let root = snapshot.root()?;
+    let command = find(&root, process)?;
+    let through_init = !known(&root, &process.user);
     let mut guest = Guest::boot(snapshot, options, Purpose::Command, through_init)?;
     if options.after_boot {
         guest.booted()?;
@@ -79,7 +81,7 @@ pub fn run(
     (options.phase)("command ended");
     match end {
         UnitEnd::Exited(exit) => Ok(exit),
-        UnitEnd::NotStarted(status) => Err(not_started(status, process)),
+        UnitEnd::NotStarted(status) => Err(not_started(status, &root, process)),
         UnitEnd::GuestEnded | UnitEnd::TimedOut => Ok(Exit(137)),
     }
 }
@@ -222,13 +224,24 @@ pub(super) fn find(root: &Root, process: &Process) -> Result<String, Error> {
 }
 
 /// Why systemd did not start a command, by its own exit code for that. Source: `systemd.exec(5)`.
-pub(super) fn not_started(status: i32, process: &Process) -> Error {
+pub(super) fn not_started(status: i32, root: &Root, process: &Process) -> Error {
     match status {
+        200 => no_directory(root, &process.directory),
         // A failed execve, of an existing file as `find` made sure.
         203 => denied(&process.argv[0]),
         status => Error::Bus(format!(
             "systemd could not start it (status {status}, systemd.exec(5))"
         )),
+    }
+}
+
+/// Why a command cannot start in a directory; docker counts one that is missing as the command.
+fn no_directory(root: &Root, directory: &str) -> Error {
+    let chdir = |why: &str| format!("chdir to {directory}: {why}");
+    match root.mode(directory).map(FileType::from_raw_mode) {
+        None => Error::CommandNotFound(chdir("no such file or directory")),
+        Some(FileType::Directory) => Error::CommandDenied(chdir("permission denied")),
+        Some(_) => Error::CommandNotFound(chdir("not a directory")),
     }
 }
 

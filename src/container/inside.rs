@@ -144,7 +144,7 @@ fn through_init(
     };
     match end {
         UnitEnd::Exited(exit) => Ok(Ended::Exited(exit)),
-        UnitEnd::NotStarted(status) => Err(not_started(status, process)),
+        UnitEnd::NotStarted(status) => Err(not_started(status, &inside.root, process)),
         UnitEnd::GuestEnded => Ok(Ended::Exited(Exit(137))),
         UnitEnd::TimedOut => Ok(Ended::TimedOut),
     }

@@ -103,6 +103,8 @@ impl Root {
             }
             done = format!("{done}/{name}");
         }
+        // What was there may be something else.
+        self.file(format!("{done}/"), OFlags::PATH | OFlags::DIRECTORY)?;
         Ok(())
     }
 

@@ -82,6 +82,9 @@ impl Error {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::NoSuch(_) => vec!["racker ps -a lists them".into()],
+            Self::BadVolumeName(name) if name.contains('/') => vec![format!(
+                "a path of the host is absolute or begins with ./, such as ./{name}"
+            )],
             Self::Damaged { path, .. } if path.ends_with("config.json") => {
                 vec!["racker rm -f removes the container".into()]
             }

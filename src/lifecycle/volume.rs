@@ -79,6 +79,13 @@ pub fn find(store: &Store, name: &str) -> Result<Option<Volume>, Error> {
     read(&directory(store, name).join("volume.json"))
 }
 
+/// Whether a volume can have this name.
+///
+/// Errors: it cannot.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    name::check(name).map_err(|_| Error::BadVolumeName(name.to_owned()))
+}
+
 /// The volume of this name, made where it is missing.
 pub fn create(
     store: &Store,
@@ -86,7 +93,7 @@ pub fn create(
     labels: BTreeMap<String, String>,
     anonymous: bool,
 ) -> Result<Volume, Error> {
-    name::check(name).map_err(|_| Error::BadVolumeName(name.to_owned()))?;
+    check_name(name)?;
     if let Some(volume) = find(store, name)? {
         return Ok(volume);
     }

@@ -42,7 +42,7 @@ pub use job::{Bind, Job, Network};
 pub use manager::{PackageManager, implementation, manager_of};
 pub use package::{Fetched, Found, Identity, Resolution};
 pub use removal::removal;
-pub use request::Request;
+pub use request::{Request, check_name};
 pub use tested::{Tested, tested};
 pub use units::has_systemd;
 

@@ -38,27 +38,32 @@ pub struct Request {
 impl Request {
     /// Refuses what a package manager would take for an option or a pattern.
     pub fn validate(&self) -> Result<()> {
-        for name in self.install.iter().chain(&self.remove) {
-            let (bare, version) = split(name);
-            let good = bare
-                .bytes()
-                .next()
-                .is_some_and(|b| b.is_ascii_alphanumeric())
-                && bare
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"+-._:".contains(&b))
-                // To apt an order to remove it.
-                && !bare.ends_with('-')
-                && version.is_none_or(|v| {
-                    !v.is_empty()
-                        && v.bytes()
-                            .all(|b| b.is_ascii_graphic() && !b"'\"\\".contains(&b))
-                });
-            if !good {
-                return Err(Error::BadName { name: name.clone() });
-            }
-        }
+        let mut names = self.install.iter().chain(&self.remove);
+        names.try_for_each(|name| check_name(name))
+    }
+}
+
+/// Refuses what no package manager takes for `name` or `name=version`.
+pub fn check_name(selector: &str) -> Result<()> {
+    let (bare, version) = split(selector);
+    let first = bare.bytes().next();
+    let good = first.is_some_and(|b| b.is_ascii_alphanumeric())
+        && bare
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+-._:".contains(&b))
+        // To apt an order to remove it.
+        && !bare.ends_with('-')
+        && version.is_none_or(|v| {
+            !v.is_empty()
+                && v.bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"'\"\\".contains(&b))
+        });
+    if good {
         Ok(())
+    } else {
+        Err(Error::BadName {
+            name: selector.to_owned(),
+        })
     }
 }
 

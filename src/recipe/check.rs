@@ -4,6 +4,7 @@ use racker_store::Digest;
 
 use super::Problem;
 use super::owner::is_principal;
+use crate::check::is_unit;
 
 /// Accepts an absolute path without `.` and `..` components.
 pub(super) fn absolute(path: &str) -> Result<(), Problem> {
@@ -109,10 +110,7 @@ pub(super) fn package(name: &str) -> Result<(), Problem> {
 
 /// Accepts the name of a systemd unit.
 pub(super) fn unit(name: &str) -> Result<(), Problem> {
-    let clean = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b));
-    if clean && !name.is_empty() && !name.starts_with(['-', '.']) && name.len() < 256 {
+    if is_unit(name) {
         Ok(())
     } else {
         Err(
@@ -121,6 +119,13 @@ pub(super) fn unit(name: &str) -> Result<(), Problem> {
             ),
         )
     }
+}
+
+/// Accepts the name of a unit that a probe can start.
+pub(super) fn concrete_unit(name: &str) -> Result<(), Problem> {
+    unit(name)?;
+    crate::check::concrete_unit(name).map_err(Problem::new)?;
+    Ok(())
 }
 
 /// Accepts the name of an environment variable.

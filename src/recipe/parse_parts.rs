@@ -153,7 +153,7 @@ pub(super) fn read_probe(reader: &Reader<'_>, value: &Value<'_>) -> Option<Probe
     }
     let probe = Probe {
         claims,
-        units: plain(fields.set("units", check::unit)),
+        units: plain(fields.set("units", check::concrete_unit)),
         network: plain(fields.set("network", |text| check::url(text).map(|_| ()))),
         run: fields.strings("run"),
         files: plain(fields.set("files", check::absolute)),

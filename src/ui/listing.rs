@@ -42,14 +42,14 @@ impl Ui {
             }
             Some(format) => match format.strip_prefix("table ") {
                 None => {
-                    let format = Format::of_rows(format)?;
+                    let format = Format::parse(format)?;
                     for row in rows {
                         self.data(format.render(row)?)?;
                     }
                     Ok(())
                 }
                 Some(format) => {
-                    let parsed = Format::of_rows(format)?;
+                    let parsed = Format::parse(format)?;
                     let mut lines = vec![heading(format, columns)];
                     for row in rows {
                         lines.push(parsed.render(row)?);

@@ -11,8 +11,6 @@ use crate::failure::{FAILED, Failure};
 /// A template that was understood.
 pub struct Format {
     template: Template,
-    /// Whether a field that is not there is an error.
-    strict: bool,
 }
 
 impl std::fmt::Debug for Format {
@@ -39,28 +37,15 @@ impl Format {
             Failure::new(FAILED, format!("template parsing error: {error}"))
                 .hint("such as '{{.ID}} {{json .Names}}'")
         })?;
-        Ok(Self {
-            template,
-            strict: false,
-        })
-    }
-
-    /// Understands a template for rows, all of whose fields are known.
-    pub fn of_rows(text: &str) -> Result<Self, Failure> {
-        Ok(Self {
-            strict: true,
-            ..Self::parse(text)?
-        })
+        Ok(Self { template })
     }
 
     /// Fills it in.
+    ///
+    /// Errors: the document has no such field.
     pub fn render(&self, document: &Json) -> Result<String, Failure> {
-        let mut value = value(document);
-        if let (true, Value::Map(map)) = (self.strict, &mut value) {
-            value = Value::Object(std::mem::take(map));
-        }
         self.template
-            .render(&Context::from(value))
+            .render(&Context::from(value(document, true)))
             .map_err(|error| {
                 let message = match error {
                     ExecError::NoFiledFor(field, _) => {
@@ -166,7 +151,20 @@ fn label(args: &[Value]) -> Result<Value, FuncError> {
     }
 }
 
-fn value(json: &Json) -> Value {
+/// What has names of the user's, or of an image's maker, in place of fields: what such a thing does not
+/// have is nothing, as in Go.
+const NAMED: [&str; 7] = [
+    "Attributes",
+    "Label",
+    "Labels",
+    "Networks",
+    "PortBindings",
+    "Ports",
+    "config",
+];
+
+/// A document for a template; `strict` where its objects have fields, of which each is there.
+fn value(json: &Json, strict: bool) -> Value {
     match json {
         Json::Null => Value::Nil,
         Json::Bool(it) => (*it).into(),
@@ -176,13 +174,20 @@ fn value(json: &Json) -> Value {
             (None, None) => it.as_f64().unwrap_or(0.0).into(),
         },
         Json::String(it) => it.clone().into(),
-        Json::Array(list) => Value::Array(list.iter().map(value).collect()),
+        Json::Array(list) => Value::Array(list.iter().map(|it| value(it, strict)).collect()),
         Json::Object(map) => {
             let map: HashMap<String, Value> = map
                 .iter()
-                .map(|(key, it)| (key.clone(), value(it)))
+                .map(|(key, it)| {
+                    let strict = strict && !NAMED.contains(&key.as_str());
+                    (key.clone(), value(it, strict))
+                })
                 .collect();
-            Value::Map(map)
+            if strict {
+                Value::Object(map)
+            } else {
+                Value::Map(map)
+            }
         }
     }
 }
@@ -268,7 +273,7 @@ mod tests {
         assert_eq!(render("{{.List}}"), "[x y]");
         assert_eq!(render("{{ .Labels -}} !"), "map[a.b:c]!");
         assert_eq!(render("{{.Nets}}"), "map[n:map[IP:1.2.3.4]]");
-        assert_eq!(render("{{.Nothing}}"), "<no value>");
+        assert_eq!(render("{{.Labels.none}}"), "<no value>");
         assert_eq!(
             render(r#"{{"}}"}}{{$x := .ID}}{{$x}}{{/* no */}}"#),
             "}}abc"
@@ -279,7 +284,7 @@ mod tests {
     #[test]
     fn a_label_by_its_name() {
         let row = json!({ "ID": "abc", "Label": { "x": "1" } });
-        let format = Format::of_rows(r#"{{.ID}} {{.Label "x"}} {{.Label "y"}}"#).unwrap();
+        let format = Format::parse(r#"{{.ID}} {{.Label "x"}} {{.Label "y"}}"#).unwrap();
         assert_eq!(format.render(&row).unwrap(), "abc 1 ");
     }
 
@@ -287,11 +292,11 @@ mod tests {
     fn mistakes_are_told() {
         assert!(Format::parse("{{.ID").is_err());
         assert!(Format::parse("{{").is_err());
-        let row = json!({ "ID": "abc" });
-        let failure = Format::of_rows("{{.Id}}")
-            .unwrap()
-            .render(&row)
-            .unwrap_err();
-        assert!(failure.render().contains("can't evaluate field Id"));
+        let row = json!({ "ID": "abc", "State": { "Pid": 1 } });
+        for (template, field) in [("{{.Id}}", "Id"), ("{{.State.Nonsense}}", "Nonsense")] {
+            let failure = Format::parse(template).unwrap().render(&row).unwrap_err();
+            let message = format!("can't evaluate field {field}");
+            assert!(failure.render().contains(&message));
+        }
     }
 }

@@ -56,6 +56,18 @@ fn exec_gives_the_commands_exit_code_and_streams() {
             .exec(&["/etc/passwd"])
             .code(126)
             .says("ermission denied");
+        for (directory, user, code) in [
+            ("/nosuch", "0", 127),
+            ("/etc/passwd", "0", 127),
+            ("/root", "nobody", 126),
+        ] {
+            let head = ["exec", "-w", directory, "-u", user];
+            shared()
+                .run(&[&head[..], &[&container.name, "true"]].concat())
+                .code(code)
+                .one_message()
+                .says(&format!("chdir to {directory}: "));
+        }
         let output = container
             .exec(&["sh", "-c", "echo out; echo err >&2"])
             .success();

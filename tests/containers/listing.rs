@@ -145,6 +145,11 @@ fn listing() {
         .run(&["ps", "--filter", "name=["])
         .code(1)
         .says("invalid filter \"name=[\": unclosed character class");
+    let nonsense = ["inspect", "--format", "{{.State.Nonsense}}"];
+    shared()
+        .run(&[&nonsense[..], &[&container.name]].concat())
+        .code(1)
+        .says("can't evaluate field Nonsense");
     let id = shared()
         .run(&["inspect", "--format", "{{.tree_id}}", "quickstart"])
         .success()
@@ -172,6 +177,11 @@ fn listing() {
         "{}",
         table.report()
     );
+    shared()
+        .run(&["ps", "--filter", "status=bogus"])
+        .code(1)
+        .says("invalid filter \"status=bogus\"")
+        .says("hint: one of created");
     shared()
         .run(&["ps", "--filter", "x=y"])
         .code(1)

@@ -33,10 +33,17 @@ fn volumes_outlive_containers() {
         .run(&["volume", "create", "a b"])
         .code(1)
         .says("invalid volume name");
-    racker
-        .run(&["run", "--rm", "-v", "a+b:/x", "quickstart", "true"])
-        .code(125)
-        .says("invalid volume name");
+    for source in ["a+b", "vol/ü"] {
+        let option = format!("{source}:/x");
+        let name = format!("none-{}", std::process::id());
+        let run = ["run", "--name", &name, "-v", &option, "quickstart", "true"];
+        let output = racker.run(&run).code(125).says("invalid volume name");
+        if source.contains('/') {
+            output.says("hint: a path of the host is absolute or begins with ./, such as ./vol/ü");
+        }
+        // Nothing was made.
+        racker.run(&["inspect", &name]).code(1);
+    }
     racker
         .run(&["volume", "rm", &volume])
         .code(1)
@@ -186,6 +193,15 @@ fn files_of_the_host_have_their_owners() {
     fs::create_dir(&source).unwrap();
     fs::write(source.join("of-root"), "x").unwrap();
     let bind = format!("{}:/data/deep", source.display());
+    // A path with what separates the fields is quoted.
+    let odd = place.path().join("a,\"b");
+    fs::create_dir(&odd).unwrap();
+    fs::write(odd.join("x"), "found").unwrap();
+    let field = format!("source={}", odd.display()).replace('"', "\"\"");
+    let mount = format!("type=bind,\"{field}\",target=/m");
+    let run = ["run", "--rm", "--systemd=false", "--mount", &mount];
+    let output = shared().run(&[&run[..], &["quickstart", "cat", "/m/x"]].concat());
+    assert_eq!(output.success().text(), "found");
     for way in BOTH {
         let script =
             "stat -c %u /data/deep/of-root; touch /data/deep/made; chown 1000 /data/deep/made";

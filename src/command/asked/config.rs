@@ -196,7 +196,7 @@ fn config(
         stop_timeout: options.stop_timeout.unwrap_or(10),
         health: health(options, &of_image["Healthcheck"]),
         hosts: own_hosts(options).map_err(wrong)?,
-        dns: options.dns.clone(),
+        dns: options.dns.iter().map(ToString::to_string).collect(),
         dns_search: options.dns_search.clone(),
         sysctls: sysctls(options)?,
         devices: devices(options)?,

@@ -12,6 +12,7 @@ mod health;
 mod image;
 #[cfg(test)]
 mod line;
+mod mounted;
 mod mounts;
 mod network;
 mod options;

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::config::wrong;
+use super::mounted::{self, Mounted};
 use super::options::Options;
-use super::values::{self, Mounted};
 use crate::failure::Failure;
 use crate::lifecycle::config::Mount;
+use crate::lifecycle::volume;
 
 /// Path and options of a file system in memory.
 type Memory = (String, String);
@@ -21,7 +22,7 @@ pub(super) fn mounts(
     let mut mounts: Vec<Mount> = given.map(|(mount, _)| mount.clone()).collect();
     let mut tmpfs: Vec<Memory> = Vec::new();
     for text in &options.mount {
-        match values::mount(text).map_err(wrong)? {
+        match mounted::mount(text).map_err(wrong)? {
             Mounted::Bind(mount) => {
                 if !mount.volume && !Path::new(&mount.source).exists() {
                     return Err(wrong(format!(
@@ -46,9 +47,12 @@ pub(super) fn mounts(
     if let Some(size) = options.shm_size {
         tmpfs.push(("/dev/shm".into(), format!("mode=1777,size={size}")));
     }
+    for mount in mounts.iter().filter(|it| it.volume && !it.anonymous) {
+        volume::check_name(&mount.source)?;
+    }
     // What the image wants to be a volume is one, unless something else is there.
     for (path, _) in image["Volumes"].as_object().into_iter().flatten() {
-        let path = values::absolute(path).map_err(wrong)?;
+        let path = mounted::absolute(path).map_err(wrong)?;
         let taken = mounts.iter().any(|it| it.target == path);
         if !taken && tmpfs.iter().all(|(it, _)| *it != path) {
             mounts.push(Mount::anonymous(path));

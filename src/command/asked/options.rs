@@ -1,8 +1,10 @@
 //! The options of `run` and `create`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::mounted;
 use super::refused::Refused;
 use super::values;
 use crate::command::assignment;
@@ -44,7 +46,7 @@ pub(crate) struct Options {
     #[arg(short = 'h', long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
     /// Show a path of the host, or a volume, in the container
-    #[arg(short, long, value_name = "[SOURCE:]TARGET[:ro]", value_parser = values::volume)]
+    #[arg(short, long, value_name = "[SOURCE:]TARGET[:ro]", value_parser = mounted::volume)]
     pub(crate) volume: Vec<(Mount, bool)>,
     /// Show something in the container: type=bind|volume|tmpfs,source=..,target=..[,readonly]
     #[arg(long, value_name = "FIELDS")]
@@ -75,7 +77,7 @@ pub(crate) struct Options {
     pub(crate) add_host: Vec<String>,
     /// Name server in place of the host's
     #[arg(long, value_name = "ADDRESS")]
-    pub(crate) dns: Vec<String>,
+    pub(crate) dns: Vec<IpAddr>,
     /// Search domain
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) dns_search: Vec<String>,

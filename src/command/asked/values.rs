@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::lifecycle::config::{Mount, Port, Restart};
+use crate::lifecycle::config::{Port, Restart};
 
 /// A number of bytes: `512`, `64k`, `1.5GB`, in powers of 1024.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
@@ -58,106 +58,6 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         return Err(wrong());
     }
     Duration::try_from_secs_f64(total).map_err(|_| wrong())
-}
-
-/// `SOURCE:TARGET[:OPTIONS]` or `TARGET` alone.
-pub(crate) fn volume(text: &str) -> Result<(Mount, bool), String> {
-    let parts: Vec<&str> = text.split(':').collect();
-    let (source, target, options) = match parts[..] {
-        [target] => return absolute(target).map(|it| (Mount::anonymous(it), false)),
-        [source, target] => (source, target, ""),
-        [source, target, options] => (source, target, options),
-        _ => return Err(format!("invalid volume specification: {text:?}")),
-    };
-    if source.is_empty() {
-        return Err(format!("invalid volume specification: {text:?}"));
-    }
-    let mut mount = Mount {
-        source: source.to_owned(),
-        volume: !source.contains('/') && source != "." && source != "..",
-        target: absolute(target)?,
-        read_only: false,
-        anonymous: false,
-    };
-    if !mount.volume {
-        mount.source = std::path::absolute(source)
-            .map_err(|error| format!("{source}: {error}"))?
-            .display()
-            .to_string();
-    }
-    for option in options.split(',').filter(|it| !it.is_empty()) {
-        match option {
-            "ro" => mount.read_only = true,
-            // SELinux labels, how a volume is filled and consistency: nothing to do here.
-            "rw" | "z" | "Z" | "nocopy" | "consistent" | "cached" | "delegated" | "private"
-            | "rprivate" | "exec" | "dev" | "suid" => {}
-            _ => return Err(format!("invalid mode {option:?} in volume {text:?}")),
-        }
-    }
-    // docker makes a directory for `-v` and none for `--mount`.
-    let make = !mount.volume;
-    Ok((mount, make))
-}
-
-/// A place to mount on.
-pub(crate) fn absolute(target: &str) -> Result<String, String> {
-    match target {
-        "/" => Err("invalid volume: the destination can't be '/'".into()),
-        path if path.starts_with('/') => Ok(path.trim_end_matches('/').to_owned()),
-        path => Err(format!("invalid mount path {path:?}: it must be absolute")),
-    }
-}
-
-/// What `--mount` asks for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Mounted {
-    /// Something of the host, or a volume.
-    Bind(Mount),
-    /// A file system in memory.
-    Memory(String, String),
-}
-
-/// `type=bind,source=/a,target=/b,readonly`.
-pub(crate) fn mount(text: &str) -> Result<Mounted, String> {
-    let (mut kind, mut source, mut target, mut read_only) = ("volume", "", "", false);
-    let mut options: Vec<String> = Vec::new();
-    for field in text.split(',') {
-        let (name, value) = field.split_once('=').unwrap_or((field, "true"));
-        match name {
-            "type" => kind = value,
-            "source" | "src" => source = value,
-            "target" | "destination" | "dst" => target = value,
-            "readonly" | "ro" => read_only = !matches!(value, "false" | "0"),
-            "tmpfs-size" => options.push(format!("size={}", bytes(value)?)),
-            "tmpfs-mode" => options.push(format!("mode={value}")),
-            "bind-propagation" | "consistency" | "volume-nocopy" | "relabel" => {}
-            _ => return Err(format!("unknown field {name:?} in --mount {text:?}")),
-        }
-    }
-    let target = absolute(target)?;
-    match kind {
-        "tmpfs" => {
-            options.extend(read_only.then(|| "ro".to_owned()));
-            Ok(Mounted::Memory(target, options.join(",")))
-        }
-        "bind" if Path::new(source).is_absolute() => Ok(Mounted::Bind(Mount {
-            source: source.to_owned(),
-            volume: false,
-            target,
-            read_only,
-            anonymous: false,
-        })),
-        "bind" => Err(format!("the source of --mount {text:?} must be absolute")),
-        "volume" => Ok(Mounted::Bind(Mount {
-            source: source.to_owned(),
-            read_only,
-            anonymous: source.is_empty(),
-            ..Mount::anonymous(target)
-        })),
-        _ => Err(format!(
-            "mount type {kind:?} is not known: bind, volume or tmpfs"
-        )),
-    }
 }
 
 /// `[[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]`, each port one or a range. A host port of 0 stands for
@@ -367,37 +267,6 @@ mod tests {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert!(duration("5").is_err() && duration("").is_err() && duration("s").is_err());
-    }
-
-    #[test]
-    fn volumes() {
-        let (mount, make) = volume("/a:/b:ro,z").unwrap();
-        assert!(mount.read_only && !mount.volume && make);
-        assert_eq!((mount.source.as_str(), mount.target.as_str()), ("/a", "/b"));
-        let (mount, make) = volume("data:/var/lib/x/").unwrap();
-        assert!(mount.volume && !mount.anonymous && !make);
-        assert_eq!(mount.target, "/var/lib/x");
-        assert!(volume("/var/lib/x").unwrap().0.anonymous);
-        for bad in ["/a:b", "/a:/", ":/b", "/a:/b:xx", "a:b:c:d"] {
-            assert!(volume(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn mounts() {
-        let bind = mount("type=bind,source=/a,target=/b,readonly").unwrap();
-        assert!(matches!(bind, Mounted::Bind(it) if it.read_only && !it.volume));
-        let memory = mount("type=tmpfs,destination=/t,tmpfs-size=1m").unwrap();
-        assert_eq!(memory, Mounted::Memory("/t".into(), "size=1048576".into()));
-        assert!(matches!(mount("src=v,dst=/v").unwrap(), Mounted::Bind(it) if it.volume));
-        for bad in [
-            "type=bind,target=/b",
-            "type=nfs,target=/b",
-            "wrong=1",
-            "target=/",
-        ] {
-            assert!(mount(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

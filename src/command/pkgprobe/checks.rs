@@ -12,9 +12,13 @@ const LIMIT: u64 = 4 << 20;
 
 /// Those of the command line.
 pub(super) fn of_options(args: &Args) -> Result<Vec<Check>, Failure> {
-    let units = args.units.iter().map(|unit| Check::Unit(unit_name(unit)));
-    let network = args.network.iter().cloned().map(Check::Network);
-    let mut all: Vec<Check> = units.chain(network).collect();
+    let mut all = Vec::new();
+    for unit in &args.units {
+        let name = check::concrete_unit(unit)
+            .map_err(|reason| Failure::new(USAGE, format!("--check-unit {unit}: {reason}")))?;
+        all.push(Check::Unit(name));
+    }
+    all.extend(args.network.iter().cloned().map(Check::Network));
     for (kind, option, names) in [
         (Kind::Service, "service", &args.services),
         (Kind::Port, "port", &args.ports),

@@ -18,6 +18,7 @@ use crate::container::slot::require_root;
 use crate::failure::{CHECK_FAILED, FAILED, Failure, USAGE};
 use crate::probe::Probed;
 use crate::ui::{Bars, ProbeFormat, probe_title};
+use crate::{provision, realise};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -141,6 +142,10 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         if given && args.packages.is_empty() {
             return Err(Failure::new(USAGE, format!("{option} goes with --package")));
         }
+    }
+    for name in args.packages.iter().filter(|it| !realise::is_file(it)) {
+        provision::check_name(name)
+            .map_err(|error| Failure::new(USAGE, error.to_string()).hint(error.hints().concat()))?;
     }
     let checks = checks::of_options(args)?;
     let options = Options {

@@ -1,7 +1,7 @@
 //! A command, and starting it.
 
 use std::ffi::{CStr, CString, OsStr, c_char, c_int};
-use std::io::Error;
+use std::io::{Error, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -127,8 +127,12 @@ impl Command {
                 return (125, format!("cannot become user {}:{}: {}", self.uid, self.gid, last()));
             }
             if sys::chdir(self.directory.as_ptr()) != 0 {
-                let directory = self.directory.to_string_lossy();
-                return (126, format!("chdir to {directory}: {}", last()));
+                let (error, directory) = (last(), self.directory.to_string_lossy());
+                let code = match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotADirectory => 127,
+                    _ => 126,
+                };
+                return (code, format!("chdir to {directory}: {error}"));
             }
         }
         self.execute()
