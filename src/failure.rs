@@ -34,6 +34,9 @@ pub const NOT_EXECUTABLE: u8 = 126;
 /// `run`: the command was not found.
 pub const NOT_FOUND: u8 = 127;
 
+/// Characters of a line of output that are shown.
+const LINE: usize = 400;
+
 /// An error with everything that is shown of it.
 #[derive(Debug)]
 pub struct Failure {
@@ -81,6 +84,17 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Has lines of output be shown, each as long as one reads on.
+    pub fn shows<'a>(&mut self, lines: impl IntoIterator<Item = &'a str>) {
+        let lines = lines.into_iter();
+        self.output = lines
+            .map(|line| match line.char_indices().nth(LINE) {
+                Some((end, _)) => format!("{}… ({} bytes)", &line[..end], line.len()),
+                None => line.to_owned(),
+            })
+            .collect();
     }
 
     /// The text for standard error.
@@ -171,7 +185,7 @@ impl From<crate::realise::Error> for Failure {
             ref error => Self::from_error(error.code(), error, error.hints()),
         };
         if let E::StepFailed { tail, .. } = &error {
-            failure.output = tail.lines().map(str::to_owned).collect();
+            failure.shows(tail.lines());
         }
         failure
     }

@@ -6,9 +6,11 @@ mod registry;
 mod support;
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use bzip2::write::BzEncoder;
 use registry::{layout, tool};
 use support::podman::Podman;
 use support::{Kitchen, Racker, execute};
@@ -240,6 +242,12 @@ fn root_filesystems_are_imported() {
     let name = piped.text().trim().to_owned();
     assert!(tree(racker, "mini:1").starts_with(&name), "{name}");
     assert_eq!(tree(racker, &name), tree(racker, "mini:1"));
+    let mut packed = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    packed.write_all(&fs::read(mini).unwrap()).unwrap();
+    fs::write(kitchen.path("mini.tar.bz2"), packed.finish().unwrap()).unwrap();
+    racker.run(&["import", "mini.tar.bz2", "packed"]).success();
+    assert_eq!(tree(racker, "packed"), tree(racker, "mini:1"));
+    racker.run(&["rmi", "packed"]).success();
     // What goes in comes out.
     racker.run(&["save", "-o", "mini.tar", "mini:1"]).success();
     let archive = kitchen.path("mini.tar");

@@ -123,6 +123,30 @@ fn all_of_a_tree_comes_back() {
 }
 
 #[test]
+fn times_before_1970() {
+    let kitchen = Kitchen::new();
+    let recipe = "[[step]]\nrun = \"mkdir -p /opt; touch /opt/old; \
+                  touch -d 1960-02-03T04:05:06 /opt/old /opt\"\n";
+    kitchen.recipe("old.toml", recipe);
+    kitchen.bake("old.toml").success();
+    let list = "find \"$1/opt\" -printf '%Ts '";
+    for (format, time) in [("erofs", "-312753294"), ("squashfs", "0")] {
+        let image = kitchen.path(format);
+        export(&kitchen.racker, format, "old", &image).success();
+        let found = String::from_utf8(mounted(&image, list, Path::new(""))).unwrap();
+        assert_eq!(found, format!("{time} {time} "), "{format}");
+    }
+    // As an archive and back they are what they were.
+    let archive = kitchen.path("old.tar");
+    export(&kitchen.racker, "tar", "old", &archive).success();
+    let before = tree(&kitchen.racker, "old");
+    assert_eq!(
+        imported(&kitchen.racker, fs::read(&archive).unwrap()),
+        before
+    );
+}
+
+#[test]
 fn the_same_bytes_come_out_everywhere() {
     let (one, other) = (small(), small());
     let digest = |path: &Path| Sha256::digest(fs::read(path).unwrap());

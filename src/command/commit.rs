@@ -25,7 +25,7 @@ pub(super) struct Args {
     pause: bool,
     /// Container
     container: String,
-    /// Name of the image; without, it is known by its id alone
+    /// Name of the image [default: committed-ID, by the container's id]
     #[arg(value_name = "NAME[:TAG]")]
     name: Option<String>,
 }

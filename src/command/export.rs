@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::ValueEnum;
-use racker_store::{Store, Tree, TreeId};
+use racker_store::{NodeRef, Store, Time, Tree, TreeId};
 
 use super::output::{into_file, into_place};
 use super::{Context, failed};
@@ -122,7 +122,7 @@ fn directory(store: &Store, tree: &Tree, path: &Path) -> Result<(), Failure> {
 fn squashfs(store: &Store, tree: &Tree, out: &mut dyn Write) -> Result<(), Failure> {
     let stage = store.stage()?;
     let (root, image) = (stage.path().join("root"), stage.path().join("image"));
-    store.write_tree(tree, &root)?;
+    store.write_tree(&in_squashfs(tree), &root)?;
     let mut command = Command::new("mksquashfs");
     command.arg(&root).arg(&image);
     command.args(["-noappend", "-quiet", "-no-progress", "-mkfs-time", "0"]);
@@ -141,6 +141,23 @@ fn squashfs(store: &Store, tree: &Tree, out: &mut dyn Write) -> Result<(), Failu
     let written = File::open(&image).and_then(|mut image| io::copy(&mut image, out));
     written.map_err(|error| failed(format!("write a squashfs image: {error}")))?;
     Ok(())
+}
+
+/// A tree with the times that squashfs has: seconds in 32 bits without a sign, out of which
+/// `mksquashfs` would make others for what is before 1970 or after 2106.
+fn in_squashfs(tree: &Tree) -> Tree {
+    let mut fit = tree.clone();
+    for (path, node) in tree.entries() {
+        let metadata = match node {
+            NodeRef::Directory(_) => fit.directory_mut(&path).map(|it| &mut it.metadata),
+            NodeRef::Inode(id, _) => Some(&mut fit.inode_mut(id).metadata),
+        };
+        if let Some(metadata) = metadata {
+            let seconds = metadata.mtime.seconds.clamp(0, u32::MAX.into());
+            metadata.mtime = Time::seconds(seconds);
+        }
+    }
+    fit
 }
 
 /// What one tree adds to another, named as the file is, which `systemd-sysext` insists on.

@@ -20,6 +20,8 @@ pub enum Compression {
     Zstd,
     /// xz, of one or several streams.
     Xz,
+    /// bzip2, of one or several streams.
+    Bzip2,
 }
 
 impl Compression {
@@ -32,6 +34,8 @@ impl Compression {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Self::Xz,
+            // The digits of pi, with which its first block begins.
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] => Self::Bzip2,
             _ => Self::None,
         }
     }
@@ -72,6 +76,7 @@ impl<'a> Decompress<'a> {
             Compression::None => Box::new(buffered),
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
             Compression::Zstd => Box::new(zstd_decoder(buffered)?),
+            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(buffered)),
             Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_stream(
                 buffered,
                 liblzma::stream::Stream::new_stream_decoder(
@@ -164,6 +169,12 @@ mod tests {
         zstd::encode_all(data, 1).unwrap()
     }
 
+    fn bz2(data: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
     fn plain(data: Vec<u8>) -> (Compression, io::Result<Vec<u8>>) {
         let mut reader = Decompress::new(io::Cursor::new(data)).unwrap();
         let compression = reader.compression();
@@ -178,6 +189,7 @@ mod tests {
             (gzip as fn(&[u8]) -> Vec<u8>, Compression::Gzip),
             (zst, Compression::Zstd),
             (xz, Compression::Xz),
+            (bz2, Compression::Bzip2),
             (<[u8]>::to_vec, Compression::None),
         ] {
             let two = [pack(b"one "), pack(b"two")].concat();
@@ -198,7 +210,7 @@ mod tests {
 
     #[test]
     fn truncation_is_an_error() {
-        for pack in [gzip, zst, xz] {
+        for pack in [gzip, zst, xz, bz2] {
             let mut data = pack(&[7; 5000]);
             data.truncate(data.len() - 5);
             assert!(plain(data).1.is_err());

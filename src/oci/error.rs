@@ -209,6 +209,9 @@ impl Error {
             Self::Unauthorised { .. } => {
                 "the name may be misspelt: registries hide what does not exist behind this answer"
             }
+            Self::NotFound { what, .. } if what.contains("://") => {
+                "check the URL; what was there may have moved"
+            }
             Self::NotFound { .. } => "check the name and the tag",
             Self::RateLimited { .. } => "wait, or use a mirror (registries.conf)",
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use racker_store::{ObjectId, Xattrs};
@@ -79,10 +79,12 @@ pub enum Error {
         target: PathBuf,
     },
     /// It is a socket, a pipe or a device.
-    #[error("{} is neither file, directory nor link", path.display())]
+    #[error("{} is a {kind}, and neither file, directory nor link", path.display())]
     Special {
-        /// What it is.
+        /// The source.
         path: PathBuf,
+        /// `pipe`, `socket` or `device`.
+        kind: &'static str,
     },
 }
 
@@ -95,7 +97,14 @@ impl Error {
             }
             Self::Read { .. } => Vec::new(),
             Self::Outside { .. } => vec!["copy it into the recipe's directory".to_owned()],
-            Self::Special { .. } => vec!["make it in a `run` step".to_owned()],
+            Self::Special { kind, .. } => vec![
+                match *kind {
+                    "pipe" => "make it in a `run` step, by mkfifo",
+                    "socket" => "whoever listens on it makes it, when that runs",
+                    _ => "no step can make one; `racker run --device` gives one to a container",
+                }
+                .to_owned(),
+            ],
         }
     }
 }
@@ -229,7 +238,12 @@ fn read_entry(path: PathBuf, host: PathBuf, mode: Option<Mode>) -> Result<Input,
             Mode::new(0o777),
         )
     } else {
-        return Err(Error::Special { path: host });
+        let kind = match metadata.file_type() {
+            it if it.is_fifo() => "pipe",
+            it if it.is_socket() => "socket",
+            _ => "device",
+        };
+        return Err(Error::Special { path: host, kind });
     };
     let xattrs = read_xattrs(&host).map_err(failed(&host))?;
     Ok(Input {

@@ -119,6 +119,24 @@ fn stays_in_the_directory() {
             .ends_with("none: No such file or directory (os error 2)"),
         "{error}"
     );
+    for (name, kind, hint) in [
+        ("pipe", rustix::fs::FileType::Fifo, "mkfifo"),
+        ("device", rustix::fs::FileType::CharacterDevice, "--device"),
+    ] {
+        let (path, mode) = (directory.join(name), rustix::fs::Mode::RUSR);
+        let null = rustix::fs::makedev(1, 3);
+        match rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, null) {
+            // Unit tests may run without root.
+            Err(rustix::io::Errno::PERM) if name == "device" => continue,
+            other => other.unwrap(),
+        }
+        let error = Inputs::read(&directory, &step(name)).unwrap_err();
+        assert!(
+            error.to_string().contains(&format!("is a {name}")),
+            "{error}"
+        );
+        assert!(error.hints()[0].contains(hint), "{error}");
+    }
     let _listener = std::os::unix::net::UnixListener::bind(directory.join("socket")).unwrap();
     let error = Inputs::read(&directory, &step("socket")).unwrap_err();
     assert!(matches!(error, Error::Special { .. }), "{error}");

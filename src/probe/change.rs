@@ -30,7 +30,8 @@ pub(super) fn run(
     let mut failure = Failure::new(STEP_FAILED, message);
     let mut lines = evidence::lines(&captured.output);
     lines.extend(evidence::lines(&captured.errors));
-    failure.output = lines.split_off(lines.len().saturating_sub(SHOWN));
+    let last = &lines[lines.len().saturating_sub(SHOWN)..];
+    failure.shows(last.iter().map(String::as_str));
     Err(failure)
 }
 

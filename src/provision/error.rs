@@ -21,6 +21,14 @@ pub enum Error {
         /// The package asked for.
         name: String,
     },
+    /// A name that no package has, and several provide.
+    #[error("package `{name}` is a virtual one")]
+    VirtualPackage {
+        /// The name asked for.
+        name: String,
+        /// Names of the packages that provide it.
+        providers: Vec<String>,
+    },
     /// The repositories do not have a version of a package.
     #[error("package `{name}` has no version `{version}`")]
     UnknownVersion {
@@ -192,6 +200,12 @@ impl Error {
             Error::BadName { .. } => "write a name, or name=version; patterns are not allowed",
             Error::UnknownPackage { .. } => {
                 "check the spelling, and whether the image's sources have the component or suite"
+            }
+            Error::VirtualPackage { providers, .. } => {
+                return vec![format!(
+                    "name one that provides it: {}",
+                    providers.join(", ")
+                )];
             }
             Error::UnknownVersion { .. } => {
                 "leave the version out, or end it in `*` to accept updates of it"

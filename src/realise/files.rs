@@ -161,7 +161,15 @@ fn failed(step: &Step<'_>, reason: String) -> Error {
 }
 
 fn place(step: &Step<'_>, tree: &Tree, path: &str) -> Result<Vec<u8>, Error> {
-    place::resolve(tree, path).map_err(|reason| failed(step, reason))
+    let resolved = place::resolve(tree, path).map_err(|reason| failed(step, reason))?;
+    let ends = (0..resolved.len()).filter(|at| resolved[*at] == b'/');
+    for parent in ends.map(|at| &resolved[..at]) {
+        if let Some(NodeRef::Inode(..)) = tree.get(parent) {
+            let reason = format!("/{} is there and no directory", show(parent));
+            return Err(failed(step, reason));
+        }
+    }
+    Ok(resolved)
 }
 
 fn metadata(mode: Mode, uid: u32, gid: u32, epoch: i64) -> Metadata {

@@ -10,7 +10,7 @@
 //! | `oci-archive:FILE[:TAG]` | OCI layout in a tar file |
 //! | `docker-archive:FILE` | output of `docker save` |
 //! | `http://...`, `https://...` | root filesystem, downloaded |
-//! | ends with `.tar`, `.tar.gz`, `.tgz`, `.tar.xz`, `.tar.zst` | root filesystem, a local file |
+//! | ends with `.tar`, `.tar.gz`, `.tgz`, `.tar.xz`, `.tar.zst`, `.tar.bz2` | root filesystem, a local file |
 //! | a curated label or its alias | that recipe |
 //! | else | reference to an image in a registry |
 
@@ -179,7 +179,7 @@ impl From {
             return Err(
                 Problem::new(format!("`{text}` is neither a recipe nor an archive")).hint(
                     "a recipe ends in `.toml`, a root filesystem in `.tar`, `.tar.gz`, `.tgz`, \
-                 `.tar.xz` or `.tar.zst`; an OCI layout is written `oci:DIR`",
+                 `.tar.xz`, `.tar.zst` or `.tar.bz2`; an OCI layout is written `oci:DIR`",
                 ),
             );
         }
@@ -234,7 +234,7 @@ pub(crate) fn is_url(text: &str) -> bool {
 }
 
 fn is_archive(text: &str) -> bool {
-    [".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst"]
+    [".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".tar.bz2"]
         .iter()
         .any(|end| text.ends_with(end))
 }

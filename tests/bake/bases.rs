@@ -98,6 +98,7 @@ fn root_filesystems_in_every_compression() {
     for (program, package, options) in [
         ("gzip", "gzip", &["-k", "-1"][..]),
         ("xz", "xz-utils", &["-k", "-0"]),
+        ("bzip2", "bzip2", &["-k", "-1"]),
         ("zstd", "zstd", &["-q", "-k", "-1"]),
     ] {
         execute(
@@ -114,6 +115,7 @@ fn root_filesystems_in_every_compression() {
         "root.tar.gz",
         "root.tgz",
         "root.tar.xz",
+        "root.tar.bz2",
         "other.tar.zst",
     ]
     .iter()

@@ -50,6 +50,17 @@ fn a_script_that_fails() {
 }
 
 #[test]
+fn a_last_line_without_end_is_cut() {
+    let kitchen = Kitchen::new();
+    let script = "head -c 3000000 /dev/zero | tr '\\\\0' x; exit 3";
+    kitchen.recipe("long.toml", &format!("[[step]]\nrun = \"{script}\"\n"));
+    let output = kitchen.bake("long.toml").code(100).one_message();
+    let line = output.stderr.lines().find(|it| it.starts_with("  | xxx"));
+    let line = line.unwrap_or_else(|| panic!("{}", output.report()));
+    assert!(line.len() < 500 && line.contains("… ("), "{line}");
+}
+
+#[test]
 fn a_script_that_takes_too_long() {
     let kitchen = Kitchen::new();
     kitchen.recipe(

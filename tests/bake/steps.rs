@@ -49,6 +49,42 @@ fn fetched_files() {
 }
 
 #[test]
+fn what_is_not_there_to_be_fetched() {
+    let kitchen = Kitchen::new();
+    let empty = super::support::temporary();
+    let server = super::support::files::Files::serve(empty.path());
+    let url = format!("{}/gone.tar", server.url);
+    kitchen.recipe(
+        "fetch.toml",
+        &format!("[[step]]\nfetch = {{ url = \"{url}\", to = \"/opt/\" }}\n"),
+    );
+    kitchen
+        .bake("fetch.toml")
+        .code(1)
+        .one_message()
+        .says(&url)
+        .says("hint: check the URL");
+}
+
+#[test]
+fn a_file_is_no_directory_to_copy_into() {
+    let kitchen = Kitchen::new();
+    kitchen.write("site/page", "page");
+    for (from, to) in [("site/page", "/opt/x/"), ("site/", "/opt/x/deep/")] {
+        let steps = format!(
+            "[[step]]\nrun = \"mkdir -p /opt; echo > /opt/x\"\n\
+             [[step]]\ncopy = {{ from = \"{from}\", to = \"{to}\" }}\n"
+        );
+        kitchen.recipe("copy.toml", &steps);
+        kitchen
+            .bake("copy.toml")
+            .code(100)
+            .one_message()
+            .says("step copy/2: /opt/x is there and no directory");
+    }
+}
+
+#[test]
 fn a_copied_file_stays_inside_the_directory() {
     let kitchen = Kitchen::new();
     kitchen.write(

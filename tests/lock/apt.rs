@@ -167,6 +167,52 @@ fn recommends_versions_and_removal() {
         .says("has no version `2*`");
 }
 
+#[test]
+fn a_virtual_package_is_told_from_a_misspelt_one() {
+    let bench = Bench::new();
+    for name in ["small-editor", "large-editor"] {
+        bench.archive.add(&Deb {
+            name,
+            version: "1",
+            fields: "Provides: some-editor\n",
+            ..Deb::default()
+        });
+    }
+    bench.archive.publish();
+    bench.recipe("[[step]]\npackages = [\"some-editor\"]\n");
+    bench
+        .bake()
+        .code(100)
+        .one_message()
+        .says("package `some-editor` is a virtual one")
+        .says("hint: name one that provides it: large-editor, small-editor");
+}
+
+#[test]
+fn debconf_is_answered() {
+    let bench = Bench::new();
+    bench.archive.add(&Deb {
+        name: "painted",
+        version: "1",
+        templates: "Template: painted/colour\nType: select\nChoices: red, green, dark blue\n\
+                    Default: red\nDescription: which colour\n",
+        postinst: ". /usr/share/debconf/confmodule\ndb_get painted/colour\n\
+                   echo \"$RET\" > /usr/share/painted/colour",
+        ..Deb::default()
+    });
+    bench.archive.publish();
+    let colour = "cat /usr/share/painted/colour";
+    bench.recipe("[[step]]\napt = { install = [\"painted\"] }\n");
+    bench.bake().success();
+    assert_eq!(bench.sh(colour), "red\n");
+    let answer = "debconf = { \"painted/colour\" = \"select dark blue\" }";
+    bench.recipe(&format!(
+        "[[step]]\napt = {{ install = [\"painted\"], {answer} }}\n"
+    ));
+    bench.bake().success();
+    assert_eq!(bench.sh(colour), "dark blue\n");
+}
+
 /// What apt takes for an order is a name here.
 #[test]
 fn signs_at_the_end_of_a_name() {

@@ -18,6 +18,8 @@ pub(crate) struct Deb<'a> {
     pub(crate) fields: &'a str,
     /// Its postinst, without the first line.
     pub(crate) postinst: &'a str,
+    /// The questions that it has debconf ask.
+    pub(crate) templates: &'a str,
     /// The `[Service]` of a unit of the package's name.
     pub(crate) service: &'a str,
 }
@@ -41,6 +43,9 @@ pub(crate) fn build(deb: &Deb<'_>, to: &Path) {
         let path = control.join("postinst");
         fs::write(&path, format!("#!/bin/sh\nset -e\n{}\n", deb.postinst)).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    if !deb.templates.is_empty() {
+        fs::write(control.join("templates"), deb.templates).unwrap();
     }
     let share = root.path().join("usr/share").join(deb.name);
     fs::create_dir_all(&share).unwrap();

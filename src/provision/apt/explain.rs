@@ -48,6 +48,9 @@ pub fn explain(output: &str) -> Error {
             };
         }
     }
+    if let Some(error) = virtual_package(&said) {
+        return error;
+    }
     if let Some(name) =
         after(&said, "Unable to locate package ").or_else(|| quoted(&said, "has no installation"))
     {
@@ -90,6 +93,23 @@ pub fn explain(output: &str) -> Error {
     }
 }
 
+/// `Package NAME is a virtual package provided by:`, and under that one line for each provider.
+fn virtual_package(said: &[&str]) -> Option<Error> {
+    let is = |line: &&str| line.ends_with(" is a virtual package provided by:");
+    let start = said.iter().position(is)?;
+    let name = said[start].split(' ').nth(1)?.to_owned();
+    let lines = said[start + 1..]
+        .iter()
+        .take_while(|line| line.starts_with(' '));
+    let mut providers: Vec<String> = lines
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect();
+    providers.sort();
+    providers.dedup();
+    Some(Error::VirtualPackage { name, providers })
+}
+
 fn after(said: &[&str], text: &str) -> Option<String> {
     said.iter()
         .find_map(|line| line.split_once(text))
@@ -118,6 +138,11 @@ mod tests {
             "E: Package 'foo' has no installation candidate\n",
             "unknown package `foo`",
         );
+        let output = "Package awk is a virtual package provided by:\n  mawk 1.3\n  gawk 1:5.2.1-2\n\n\
+                      E: Package 'awk' has no installation candidate\n";
+        case(output, "package `awk` is a virtual one");
+        let hints = explain(output).hints();
+        assert_eq!(hints, ["name one that provides it: gawk, mawk"]);
         case(
             "E: Version '9*' for 'nginx' was not found\n",
             "package `nginx` has no version `9*`",
