@@ -2,13 +2,16 @@
 //!
 //! option > environment (`RACKER_*`) > `~/.config/racker/config.toml` > `/etc/racker/config.toml`.
 
+mod collecting;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::amount;
+pub use collecting::Collecting;
+
 use crate::cache;
 use crate::container::Method;
 use crate::failure::{Failure, USAGE};
@@ -28,6 +31,10 @@ struct File {
     trusted_keys: Option<Vec<String>>,
     signing_key: Option<PathBuf>,
     gc_min_free: Option<String>,
+    gc_max_free: Option<String>,
+    gc_max_size: Option<String>,
+    gc_older_than: Option<String>,
+    gc_keep: Option<Vec<String>>,
 }
 
 /// Options of the command line that are settings.
@@ -67,8 +74,8 @@ pub struct Settings {
     pub cache: cache::Settings,
     /// The file of the secret key that results are signed with.
     pub signing_key: Option<PathBuf>,
-    /// Bytes: with less free on the store's file system, a bake or pull collects at its end.
-    pub gc_min_free: Option<u64>,
+    /// When a store is collected, and what is kept.
+    pub gc: Collecting,
     /// The user's directory for racker's own files.
     pub own: Option<PathBuf>,
 }
@@ -99,6 +106,7 @@ impl Settings {
                 .join("racker")
         };
         let cache = shared(&file)?;
+        let gc = Collecting::read(&file)?;
         let method = options.tree_mount.or(file.tree_mount);
         Ok(Self {
             store: options.store.or(file.store).unwrap_or_else(default_store),
@@ -110,7 +118,7 @@ impl Settings {
             registries_conf: variable("CONTAINERS_REGISTRIES_CONF").map(PathBuf::from),
             cache,
             signing_key: file.signing_key,
-            gc_min_free: file.gc_min_free.as_deref().map(parse_free).transpose()?,
+            gc,
             own,
             offline: options.offline || file.offline.unwrap_or(false),
             jobs: file.jobs.unwrap_or_else(|| {
@@ -134,6 +142,10 @@ impl File {
             trusted_keys: self.trusted_keys.or(below.trusted_keys),
             signing_key: self.signing_key.or(below.signing_key),
             gc_min_free: self.gc_min_free.or(below.gc_min_free),
+            gc_max_free: self.gc_max_free.or(below.gc_max_free),
+            gc_max_size: self.gc_max_size.or(below.gc_max_size),
+            gc_older_than: self.gc_older_than.or(below.gc_older_than),
+            gc_keep: self.gc_keep.or(below.gc_keep),
         }
     }
 }
@@ -225,6 +237,10 @@ fn environment() -> Result<File, Failure> {
         trusted_keys: list("RACKER_TRUSTED_KEYS"),
         signing_key: variable("RACKER_SIGNING_KEY").map(PathBuf::from),
         gc_min_free: variable("RACKER_GC_MIN_FREE"),
+        gc_max_free: variable("RACKER_GC_MAX_FREE"),
+        gc_max_size: variable("RACKER_GC_MAX_SIZE"),
+        gc_older_than: variable("RACKER_GC_OLDER_THAN"),
+        gc_keep: list("RACKER_GC_KEEP"),
     })
 }
 
@@ -288,11 +304,6 @@ fn parse_mirrors(text: &str) -> Result<Vec<(String, String)>, Failure> {
                 .hint("package-mirrors is PREFIX=LOCATION,..., both beginnings of URLs")),
         })
         .collect()
-}
-
-fn parse_free(text: &str) -> Result<u64, Failure> {
-    let wrong = |error| Failure::new(USAGE, format!("gc-min-free: {error}"));
-    amount::bytes(text).map_err(wrong)
 }
 
 fn parse_method(text: &str) -> Result<Method, Failure> {

@@ -43,6 +43,24 @@ fn realisations(store: &Path) -> usize {
         .count()
 }
 
+/// Runs a script, whose first argument is racker, in a mount namespace of its own.
+fn small_disk(kitchen: &Kitchen, script: &str) -> Output {
+    let mut command = kitchen.racker.surround(tool("unshare", "util-linux"));
+    command.args(["--mount", "sh", "-ec", script, "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_racker"));
+    kitchen.racker.finish(command).success()
+}
+
+/// The script said `wanted N free M`.
+#[track_caller]
+fn enough_is_free(output: &Output) {
+    let (_, numbers) = output.stderr.split_once("wanted ").unwrap();
+    let mut numbers = numbers.split_whitespace();
+    let wanted: u64 = numbers.next().unwrap().parse().unwrap();
+    let free: u64 = numbers.nth(1).unwrap().parse().unwrap();
+    assert!(free >= wanted, "{}", output.report());
+}
+
 #[test]
 fn a_bake_on_a_small_file_system_collects_what_it_must() {
     // The store lies on a file system that only racker sees; what it is then is copied out.
@@ -62,19 +80,12 @@ fn a_bake_on_a_small_file_system_collects_what_it_must() {
         export RACKER_GC_MIN_FREE=1M
         bake \"$1\" first";
     let kitchen = large();
-    let mut command = kitchen.racker.surround(tool("unshare", "util-linux"));
-    command.args(["--mount", "sh", "-ec", SCRIPT, "sh"]);
-    command.arg(env!("CARGO_BIN_EXE_racker"));
-    let output = kitchen.racker.finish(command).success();
+    let output = small_disk(&kitchen, SCRIPT);
     let (quiet, after) = output.stderr.split_once("nothing yet").unwrap();
     assert!(!quiet.contains("Reclaimed"), "{}", output.report());
     // Once, by the bake that needed the room; with one line.
     assert_eq!(after.matches("Reclaimed").count(), 1, "{}", output.report());
-    let (_, numbers) = after.split_once("wanted ").unwrap();
-    let mut numbers = numbers.split_whitespace();
-    let wanted: u64 = numbers.next().unwrap().parse().unwrap();
-    let free: u64 = numbers.nth(1).unwrap().parse().unwrap();
-    assert!(free >= wanted, "{}", output.report());
+    enough_is_free(&output);
     // What was made from the first word went, and nothing else: the step before it was found.
     assert_eq!(
         output.made(),
@@ -86,6 +97,91 @@ fn a_bake_on_a_small_file_system_collects_what_it_must() {
         verify(&kitchen.path(copy));
         assert_eq!(realisations(&kitchen.path(copy)), 2, "{copy}");
     }
+}
+
+#[test]
+fn a_collection_goes_on_until_max_free() {
+    const SCRIPT: &str = "mkdir disk
+        mount -t tmpfs -o size=100m none disk
+        bake() { \"$1\" --store disk/store bake large.toml --set word=$2; }
+        free() { df --block-size=1 --output=avail disk | tail -n 1; }
+        bake \"$1\" first
+        bake \"$1\" second
+        free=$(free)
+        export RACKER_GC_MIN_FREE=$((free - 4000000))
+        bake \"$1\" third
+        cp -a disk/store third
+        export RACKER_GC_MAX_FREE=$((free + 4000000))
+        bake \"$1\" fourth
+        echo \"wanted $RACKER_GC_MAX_FREE free $(free)\" >&2
+        cp -a disk/store fourth";
+    let kitchen = large();
+    let output = small_disk(&kitchen, SCRIPT);
+    assert_eq!(
+        output.stderr.matches("Reclaimed").count(),
+        2,
+        "{}",
+        output.report()
+    );
+    // What the first word led to made room for the third; for the fourth more than one went.
+    for (copy, count) in [("third", 3), ("fourth", 2)] {
+        assert_eq!(
+            realisations(&kitchen.path(copy)),
+            count,
+            "{}",
+            output.report()
+        );
+        verify(&kitchen.path(copy));
+    }
+    enough_is_free(&output);
+}
+
+/// What the settings say holds for `racker store gc`, unless an option says otherwise.
+#[test]
+fn settings_are_limits_of_every_collection() {
+    let kitchen = large();
+    bake(&kitchen.racker, "first").success();
+    bake(&kitchen.racker, "second").success();
+    let home = kitchen.path("home");
+    let racker = kitchen.racker.clone().env("HOME", &home);
+    let configured = |text: &str| kitchen.write("home/.config/racker/config.toml", text);
+    let would = |arguments: &[&str]| {
+        let all = [&["store", "gc", "--dry-run", "--json"], arguments].concat();
+        racker.run(&all).success().json()["bytes"].as_u64().unwrap()
+    };
+    assert_eq!(would(&[]), 0);
+    for text in [
+        "gc-older-than = \"0\"\n",
+        "gc-max-size = \"1M\"\n",
+        "gc-max-free = \"1000T\"\n",
+        "gc-min-free = \"1000T\"\n",
+    ] {
+        configured(text);
+        assert!(would(&[]) >= 8_000_000, "{text}");
+    }
+    // Options go before.
+    configured("gc-max-size = \"1M\"\n");
+    assert_eq!(would(&["--max-size", "1G"]), 0);
+    configured("gc-older-than = \"0\"\n");
+    assert_eq!(would(&["--older-than", "1h"]), 0);
+    for wrong in ["gc-older-than = \"soon\"", "gc-max-size = \"big\""] {
+        configured(wrong);
+        racker.run(&["store", "gc"]).code(2).one_message();
+    }
+    // An image that is not there yet may be named.
+    let all = ["store", "gc", "--images"];
+    configured("gc-older-than = \"0\"\ngc-keep = [\"large\", \"none\"]\n");
+    racker.run(&all).success();
+    assert!(!tree(&kitchen, "large").is_empty());
+    assert_eq!(realisations(racker.store()), 0);
+    let never = racker.clone().env("RACKER_GC_KEEP", "none");
+    let gone = never.run(&all).success();
+    assert!(
+        gone.text().starts_with("Untagged: large\n"),
+        "{}",
+        gone.report()
+    );
+    racker.verify();
 }
 
 #[test]

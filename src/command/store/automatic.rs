@@ -1,18 +1,18 @@
 //! What a bake and a pull collect at their end, where the disk is nearly full.
 
-use racker_store::{Policy, Store};
+use racker_store::Store;
 
 use crate::command::Context;
 use crate::realise::HIDDEN;
 use crate::ui::size;
 
-/// Does what `racker store gc --min-free` does where less is free than `gc-min-free` says; one call
-/// where there is enough. What was asked for is done by now, so a failure is only told.
+/// Does what `racker store gc` does where less is free than `gc-min-free` says; one call where there
+/// is enough. What was asked for is done by now, so a failure is only told.
 pub(in crate::command) fn collect_when_low(context: &Context, store: &Store) {
-    let Some(wanted) = context.settings.gc_min_free else {
+    let Some(wanted) = context.settings.gc.when_below else {
         return;
     };
-    let line = match collect(store, wanted) {
+    let line = match collect(context, store, wanted) {
         Ok(None) => return,
         Ok(Some((before, freed))) => format!(
             "Reclaimed {}: {} was free, and gc-min-free is {}",
@@ -26,17 +26,17 @@ pub(in crate::command) fn collect_when_low(context: &Context, store: &Store) {
 }
 
 /// Bytes that were free, and those that became so; none where nothing had to be done.
-fn collect(store: &Store, wanted: u64) -> racker_store::Result<Option<(u64, u64)>> {
+fn collect(
+    context: &Context,
+    store: &Store,
+    wanted: u64,
+) -> racker_store::Result<Option<(u64, u64)>> {
     let before = store.free()?;
     if before >= wanted {
         return Ok(None);
     }
     let images = store.images()?.into_iter().map(|image| image.name);
-    let policy = Policy {
-        images: images.filter(|name| name.starts_with(HIDDEN)).collect(),
-        min_free: Some(wanted),
-        ..Policy::default()
-    };
-    let collected = store.collect(&policy, false)?;
+    let hidden = images.filter(|name| name.starts_with(HIDDEN)).collect();
+    let collected = store.collect(&context.settings.gc.policy(hidden), false)?;
     Ok(Some((before, collected.total().bytes)))
 }

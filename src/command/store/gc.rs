@@ -17,19 +17,20 @@ pub(super) struct Args {
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// Remove results of steps, fetched files and bases that nobody used for this long
-    #[arg(long, value_name = "AGE", default_value = "30d", value_parser = amount::age)]
-    older_than: Duration,
-    /// Keep no more than this, the newest
+    /// Remove results of steps, fetched files and bases that nobody used for this long [default:
+    /// gc-older-than of the settings, or 30d]
+    #[arg(long, value_name = "AGE", value_parser = amount::age)]
+    older_than: Option<Duration>,
+    /// Keep no more than this, the newest [default: gc-max-size]
     #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
     max_size: Option<u64>,
-    /// Remove until the file system has this much free
+    /// Remove until the file system has this much free [default: gc-max-free]
     #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
     min_free: Option<u64>,
     /// Remove images too, by the same rules
     #[arg(long)]
     images: bool,
-    /// With --images: keep this image
+    /// With --images: keep this image, as those of gc-keep
     #[arg(long, value_name = "IMAGE", requires = "images")]
     keep: Vec<String>,
     /// Print JSON
@@ -39,20 +40,25 @@ pub(super) struct Args {
 
 pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
     let (store, registries) = (context.store()?, context.registries()?);
-    let kept = args
-        .keep
-        .iter()
-        .map(|name| Ok(image::need(&store, &registries, name)?.name))
-        .collect::<Result<Vec<_>, Failure>>()?;
+    let gc = &context.settings.gc;
+    let mut kept = Vec::new();
+    for name in &args.keep {
+        kept.push(image::need(&store, &registries, name)?.name);
+    }
+    // Settings may name what is not there yet.
+    for name in &gc.keep {
+        kept.extend(image::find(&store, &registries, name)?.map(|image| image.name));
+    }
     let images = store.images()?.into_iter().map(|image| image.name);
+    let images = images
+        .filter(|name| args.images || name.starts_with(HIDDEN))
+        .filter(|name| !kept.contains(name))
+        .collect();
     let policy = Policy {
-        older_than: args.older_than,
-        images: images
-            .filter(|name| args.images || name.starts_with(HIDDEN))
-            .filter(|name| !kept.contains(name))
-            .collect(),
-        max_size: args.max_size,
-        min_free: args.min_free,
+        older_than: args.older_than.unwrap_or(gc.older_than),
+        max_size: args.max_size.or(gc.max_size),
+        min_free: args.min_free.or(gc.min_free),
+        images,
     };
     let collected = store.collect(&policy, args.dry_run)?;
     if args.json {
