@@ -2,11 +2,11 @@
 //! opened within a directory.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2, syncfs};
 use rustix::io::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -57,6 +57,17 @@ pub(crate) fn write_document(path: &Path, value: &impl Serialize) -> io::Result<
     fs::rename(&part, path)
 }
 
+/// [`write_document`] for good: what was written before is durable first, so that after a power cut one of
+/// the two is there, and then this is.
+pub(crate) fn keep_document(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let mut file = File::create(&part)?;
+    file.write_all(&serde_json::to_vec(value)?)?;
+    syncfs(&file)?;
+    fs::rename(&part, path)?;
+    File::open(path.parent().unwrap_or(path))?.sync_all()
+}
+
 /// The last `count` lines of a log; none where it cannot be read.
 pub(crate) fn tail(path: &Path, count: usize) -> String {
     let read = || -> io::Result<Vec<u8>> {
@@ -84,6 +95,8 @@ mod tests {
         assert_eq!(read_document::<Vec<u8>>(&path).unwrap(), None);
         write_document(&path, &[1, 2]).unwrap();
         assert_eq!(read_document::<Vec<u8>>(&path).unwrap(), Some(vec![1, 2]));
+        keep_document(&path, &[3]).unwrap();
+        assert_eq!(read_document::<Vec<u8>>(&path).unwrap(), Some(vec![3]));
         // However it makes no sense, it is damaged and does not just end.
         for damaged in ["", "[1", "{}"] {
             fs::write(&path, damaged).unwrap();

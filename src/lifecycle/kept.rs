@@ -13,21 +13,25 @@
 //!
 //! Whether a container runs is asked of its lock and of nothing else: a supervisor that was killed
 //! left a state that says otherwise.
+//!
+//! Nothing here is synced by itself, for most containers end with the command that made them. One that is
+//! to stay is made durable before it is reported, and again with its next name. Of others a power cut may
+//! leave files that are empty, which count as missing.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use racker_store::Image;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, syncfs};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Error;
 use super::config::Config;
-use super::state::{Phase, State, Status};
+use super::state::{Phase, State, Status, machine};
 use crate::container::cgroup::{self, Cgroup};
-use crate::files::{read_document, write_document};
+use crate::files::{keep_document, read_document, write_document};
 
 /// A container that is kept.
 #[derive(Debug, Clone)]
@@ -58,8 +62,14 @@ impl Kept {
         }
         kept.save_state(&State::default())?;
         // With this it is one.
-        kept.save_config()?;
+        write(&kept.path("config.json"), &kept.config)?;
         Ok(kept)
+    }
+
+    /// Has it, with all that was written before, outlive a power cut.
+    pub fn make_durable(&self) -> Result<(), Error> {
+        let synced = File::open(&self.directory).and_then(|it| Ok(syncfs(it)?));
+        synced.map_err(Error::io(format!("sync {}", self.directory.display())))
     }
 
     /// Reads the one in `directory`; none where it is being made or removed.
@@ -91,14 +101,19 @@ impl Kept {
         )
     }
 
-    /// Writes down what it was asked to be.
+    /// Writes down for good what it is now to be.
     pub(super) fn save_config(&self) -> Result<(), Error> {
-        write(&self.path("config.json"), &self.config)
+        let path = self.path("config.json");
+        keep_document(&path, &self.config).map_err(Error::io(format!("write {}", path.display())))
     }
 
     /// How it is, as written down last.
     pub fn state(&self) -> Result<State, Error> {
-        Ok(read(&self.path("state.json"))?.unwrap_or_default())
+        match read(&self.path("state.json")) {
+            // The power failed while it was written, and the container is the same.
+            Err(Error::Damaged { .. }) if self.config.machine != machine() => Ok(State::default()),
+            state => Ok(state?.unwrap_or_default()),
+        }
     }
 
     /// Writes down how it is.
@@ -230,8 +245,11 @@ fn retry<T>(call: impl FnMut() -> Result<T, rustix::io::Errno>) -> Result<T, rus
     rustix::io::retry_on_intr(call)
 }
 
-/// Reads a document of racker's own; none where there is no such file.
+/// Reads a document of racker's own; none where there is no such file, or an empty one.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    if fs::metadata(path).is_ok_and(|it| it.len() == 0) {
+        return Ok(None);
+    }
     read_document(path).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => Error::Damaged {
             path: path.to_owned(),

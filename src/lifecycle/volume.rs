@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use racker_store::Store;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, syncfs};
 use rustix::io::retry_on_intr;
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
@@ -27,7 +27,7 @@ use super::name;
 use super::yard::Yard;
 use crate::container::Snapshot;
 use crate::container::guard::USERS;
-use crate::files::write_document;
+use crate::files::{keep_document, write_document};
 
 /// A volume.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -86,12 +86,22 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     name::check(name).map_err(|_| Error::BadVolumeName(name.to_owned()))
 }
 
-/// The volume of this name, made where it is missing.
+/// The volume of this name, made for good where it is missing.
 pub fn create(
     store: &Store,
     name: &str,
     labels: BTreeMap<String, String>,
     anonymous: bool,
+) -> Result<Volume, Error> {
+    make(store, name, labels, anonymous, keep_document)
+}
+
+fn make(
+    store: &Store,
+    name: &str,
+    labels: BTreeMap<String, String>,
+    anonymous: bool,
+    write: impl Fn(&Path, &Volume) -> io::Result<()>,
 ) -> Result<Volume, Error> {
     check_name(name)?;
     if let Some(volume) = find(store, name)? {
@@ -105,7 +115,7 @@ pub fn create(
     };
     let at = directory(store, name);
     fs::create_dir_all(at.join("data"))
-        .and_then(|()| write_document(&at.join("volume.json"), &volume))
+        .and_then(|()| write(&at.join("volume.json"), &volume))
         .map_err(Error::io(format!("create volume {name}")))?;
     Ok(volume)
 }
@@ -115,7 +125,8 @@ pub fn create(
 pub fn provide(store: &Store, kept: &Kept) -> Result<(), Error> {
     for mount in kept.config.mounts.iter().filter(|it| it.volume) {
         if mount.anonymous {
-            create(store, &mount.source, BTreeMap::new(), true)?;
+            // Durable with the container, or it goes with that.
+            make(store, &mount.source, BTreeMap::new(), true, write_document)?;
         } else if let Some(volume) = find(store, &mount.source)? {
             claim(store, &volume, kept)?;
         }
@@ -209,7 +220,10 @@ pub(super) fn use_for(store: &Store, snapshot: &Snapshot, mount: &Mount) -> Resu
             _ => {}
         }
         if fill(snapshot, target, &part)? {
-            // Who is killed leaves it empty, and never with a part.
+            // Who is killed, or whom the power fails, leaves it empty, and never with a part.
+            if !mount.anonymous {
+                syncfs(File::open(&part)?)?;
+            }
             fs::rename(&part, &data)?;
         }
         Ok(())

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use racker::lifecycle::{Yard, volume};
+
 use crate::disk::{Dice, Mounted};
 use crate::registry::{self, Registry};
 use crate::support::{Kitchen, Output, Racker, execute};
@@ -14,9 +16,9 @@ pub(crate) struct Works {
     pub(crate) kitchen: Kitchen,
     _registry: Registry,
     pub(crate) all: Vec<Vec<String>>,
-    /// Names of the images that each of them makes.
+    /// What each of them makes: names of images, `volume NAME`, `container NAME`.
     pub(crate) makes: Vec<Option<&'static str>>,
-    /// What all of it leads to: trees by the names of their images.
+    /// What all of it leads to: trees by what they are of.
     pub(crate) expected: BTreeMap<String, String>,
 }
 
@@ -81,13 +83,20 @@ impl Works {
              [[step]]\ncopy = { from = \"more\", to = \"/more\" }\n",
         );
         let pulled = format!("{}/pulled:1", registry.host);
-        let all: [(&[&str], Option<&str>); 7] = [
+        let all: [(&[&str], Option<&str>); 11] = [
             (&["bake", "small.toml", "--lock", LOCK], Some("small")),
             (&["pull", &pulled], Some("pulled")),
             (&["bake", "other.toml"], None),
             (&["rmi", "other"], None),
             (&["import", "imported.tar", "imported"], Some("imported")),
             (&["tag", "small", "tagged"], Some("tagged")),
+            (&["volume", "create", "kept"], Some("volume kept")),
+            (&["rm", "--force", "made", "renamed"], None),
+            (
+                &["create", "--name", "made", "small", "/f1"],
+                Some(CONTAINER),
+            ),
+            (&["rename", "made", "renamed"], Some("container renamed")),
             (&["store", "gc", "--older-than", "0"], None),
         ];
         let mut works = Self {
@@ -127,6 +136,9 @@ impl Works {
     }
 }
 
+/// A container, by whichever of its two names.
+const CONTAINER: &str = "container";
+
 /// Stands for the path of the recipe's lock, which lies beside the store.
 const LOCK: &str = "LOCK";
 
@@ -135,15 +147,32 @@ pub(crate) fn lock(racker: &Racker) -> PathBuf {
     racker.store().with_file_name("small.lock")
 }
 
-/// Trees of all images, by the last part of their names.
+/// Trees of all images, by the last part of their names, and of containers; volumes have none.
 pub(crate) fn trees(racker: &Racker) -> BTreeMap<String, String> {
-    let images = racker.open().images().unwrap();
+    let store = racker.open();
+    let yard = Yard::of(&store);
+    let mut trees = BTreeMap::new();
+    for name in ["made", "renamed"] {
+        if let Ok(kept) = yard.find(name) {
+            kept.status().unwrap();
+            let tree = kept.config.tree.to_string();
+            trees.insert(CONTAINER.to_owned(), tree.clone());
+            trees.insert(format!("container {name}"), tree);
+        }
+    }
+    trees.remove("container made");
+    for volume in volume::all(&store).unwrap() {
+        trees.insert(format!("volume {}", volume.name), String::new());
+    }
+    let images = store.images().unwrap();
     let short = |name: &str| {
         let name = name.rsplit('/').next().unwrap_or_default();
         name.split(':').next().unwrap_or_default().to_owned()
     };
-    images
-        .iter()
-        .map(|image| (short(&image.name), image.tree.to_string()))
-        .collect()
+    trees.extend(
+        images
+            .iter()
+            .map(|image| (short(&image.name), image.tree.to_string())),
+    );
+    trees
 }

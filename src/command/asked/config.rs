@@ -30,7 +30,8 @@ const INITS: [&str; 5] = [
     "init",
 ];
 
-/// Makes a container, pulling or baking its image where it is missing.
+/// Makes a container, pulling or baking its image where it is missing. In the background, its id is what is
+/// reported.
 pub(crate) fn create(
     shop: Workshop<'_>,
     options: &Options,
@@ -44,6 +45,9 @@ pub(crate) fn create(
     }
     let kept = Yard::of(shop.store).create(config, Some(&image))?;
     volume::provide(shop.store, &kept)?;
+    if background && !kept.config.remove {
+        kept.make_durable()?;
+    }
     if let Some(file) = &options.cidfile {
         std::fs::write(file, &kept.config.id)
             .map_err(|error| wrong(format!("write {}: {error}", file.display())))?;

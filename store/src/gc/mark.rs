@@ -12,7 +12,7 @@ use crate::hex;
 use crate::id::{Digest, LayerId, ObjectId, TreeId};
 use crate::image::Image;
 use crate::realisation::Realisation;
-use crate::store::{Store, list, read_optional};
+use crate::store::{Store, list, present, read_optional};
 use crate::trees::unpack;
 
 /// What is needed so far.
@@ -271,6 +271,8 @@ impl Store {
                 {
                     Ok(None)
                 }
+                // Empty is what a power cut leaves of a container that nobody reported.
+                Ok(text) if text.is_empty() => Ok(None),
                 result => result.map(Some).map_err(|error| damaged(&error)),
             };
             if let Some(text) = read("image.json")? {
@@ -283,7 +285,7 @@ impl Store {
             match text.trim().parse() {
                 Ok(tree) => needs.push(Needs::tree(tree)),
                 // It is none yet, or none any more.
-                Err(_) if !container.join("config.json").exists() => {}
+                Err(_) if !present(&container.join("config.json")) => {}
                 Err(error) => return Err(damaged(&error)),
             }
         }
