@@ -6,6 +6,7 @@ use racker_store::{Digest, LayerId, StepKey, TreeId};
 
 const STEP: &str = "racker-step 1";
 const BASE: &str = "racker-base 1";
+const LOG: &str = "racker-log 1";
 
 /// That a step with this key, which starts from `parent`, gives `tree`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,13 @@ pub(super) struct StepClaim {
 pub(super) struct BaseClaim {
     pub(super) manifest: Digest,
     pub(super) copy: Digest,
+}
+
+/// That the blob `log` is what the step with this key wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LogClaim {
+    pub(super) key: StepKey,
+    pub(super) log: Digest,
 }
 
 impl StepClaim {
@@ -56,6 +64,12 @@ impl BaseClaim {
             copy: value(lines.next(), "copy")?,
         };
         (claim.text() == text).then_some(claim)
+    }
+}
+
+impl LogClaim {
+    pub(super) fn text(&self) -> String {
+        format!("{LOG}\nkey {}\nlog {}\n", self.key, self.log)
     }
 }
 

@@ -5,6 +5,7 @@
 //!   statement           key, parent, tree, layer, and who signed that          claim, signed, key
 //!   layer               what changes of the parent's tree
 //!   packs               the bytes of files                                     pack
+//!   log                 what it wrote, and who signed that                     log
 //! base-<digest>         which image of the cache stands for one from elsewhere base
 //! base-<digest>-image   that image, an ordinary one
 //! files-<key>           the package files that a step installed                files
@@ -21,18 +22,22 @@ mod base;
 mod claim;
 mod files;
 mod key;
+mod log;
 mod pack;
 mod place;
 mod put;
+mod send;
 mod signed;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use racker_store::StepKey;
+
 pub use key::{KeyError, PublicKey, SecretKey};
-pub use step::{Found, Wanted};
+pub use step::{Found, Peeked, Wanted};
 
 use self::place::Place;
 use self::signed::{Signed, Verdict};
@@ -61,6 +66,8 @@ pub struct Cache<'a> {
     trusted: Vec<PublicKey>,
     /// Whether a place is of use, by its name, and to write or to read.
     known: Mutex<BTreeMap<(String, bool), bool>>,
+    /// What was there and could not be used, by the name of the place.
+    useless: Mutex<BTreeSet<(String, StepKey)>>,
 }
 
 impl fmt::Debug for Cache<'_> {
@@ -78,6 +85,16 @@ enum Trouble {
     Wrong(String),
     /// It could not be had.
     Failed(Error),
+}
+
+impl Trouble {
+    /// Whether it has to do with what was asked for, and not with the place or the store.
+    fn is_particular(&self) -> bool {
+        match self {
+            Self::Wrong(_) => true,
+            Self::Failed(error) => !is_lasting(error) && !matches!(error, Error::Store { .. }),
+        }
+    }
 }
 
 impl From<Error> for Trouble {
@@ -116,6 +133,7 @@ impl<'a> Cache<'a> {
             target,
             trusted,
             known: Mutex::default(),
+            useless: Mutex::default(),
         }
     }
 
@@ -126,6 +144,7 @@ impl<'a> Cache<'a> {
             target: None,
             trusted: Vec::new(),
             known: Mutex::default(),
+            useless: Mutex::default(),
         }
     }
 
@@ -225,6 +244,10 @@ impl<'a> Cache<'a> {
             "warning: {what} is not {verb} the cache {}: {reason}",
             place.name
         ));
+    }
+
+    fn useless(&self) -> MutexGuard<'_, BTreeSet<(String, StepKey)>> {
+        self.useless.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<(String, bool), bool>> {

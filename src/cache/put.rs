@@ -1,20 +1,31 @@
 //! What a step led to, into a cache.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use racker_store::{Realisation, StageDir, Store};
+use racker_store::{Realisation, Store};
 
 use super::claim::StepClaim;
 use super::pack::{self, Body};
 use super::place::Place;
+use super::send::{Sender, is_spoilt};
 use super::signed::{Signed, Verdict};
 use super::step::{KIND, LAYER, OBJECTS, PACK, PARALLEL, tag};
-use super::{Cache, STATEMENT, SecretKey, Trouble, read_statement};
-use crate::oci::{Artifact, Error, Part, Progress, Result, deposit, each, is_there};
+use super::{Cache, SecretKey, Trouble, log, read_statement};
+use crate::oci::{Artifact, Error, Progress, Result, each, is_there};
+
+/// What is put.
+#[derive(Debug, Clone)]
+struct Outcome {
+    claim: StepClaim,
+    log: Option<PathBuf>,
+    /// Whether it was made just now.
+    made: bool,
+}
 
 impl Cache<'_> {
     /// Puts a step's result where results are put, unless somebody trusted did; says whether it did.
-    /// Where it was `made`, nobody could use what is there: it is looked whether that is complete.
+    /// Where it was `made`, nobody could use what is there: it is looked whether that is complete, and as
+    /// it was put where it was of no use.
     pub fn put_step(
         &self,
         store: &Store,
@@ -26,15 +37,19 @@ impl Cache<'_> {
         let (Some(parent), Some(layer)) = (realisation.parent, realisation.layer) else {
             return false;
         };
-        let claim = StepClaim {
-            key: realisation.key,
-            parent,
-            tree: realisation.tree,
-            layer,
+        let outcome = Outcome {
+            claim: StepClaim {
+                key: realisation.key,
+                parent,
+                tree: realisation.tree,
+                layer,
+            },
+            log: realisation.log.as_deref().map(|id| store.log_path(id)),
+            made,
         };
         let what = format!("step {id}");
         let put = self.with_target(&what, progress, |place, key| {
-            self.put(store, place, key, claim, made, progress)
+            self.put(store, place, key, &outcome, progress)
         });
         put == Some(true)
     }
@@ -44,30 +59,49 @@ impl Cache<'_> {
         store: &Store,
         place: &Place<'_>,
         key: &SecretKey,
-        claim: StepClaim,
-        made: bool,
+        outcome: &Outcome,
         progress: &dyn Progress,
     ) -> Result<bool, Trouble> {
+        let claim = outcome.claim;
         let tag = tag(claim.key);
+        let useless = self.useless().contains(&(place.name.clone(), claim.key));
+        let there = Artifact::get(&place.repository, &tag)?;
+        let known = there.as_ref().and_then(|it| read_statement(place, it).ok());
         let mut signed = Signed::new(claim.text());
-        if let Some(there) = Artifact::get(&place.repository, &tag)?
-            && let Ok(known) = read_statement(place, &there)
-        {
+        // What somebody else wrote who came to the same.
+        let mut kept = None;
+        if let (Some(there), Some(known)) = (&there, known) {
             let trusted = known.verdict(&self.trusted) == Verdict::Trusted;
             let same = known.claim == signed.claim;
-            if trusted && (!same || !made || is_whole(place, &there)?) {
+            if trusted && (!same || !outcome.made || !useless && is_whole(place, there)?) {
                 return Ok(false);
             }
             if same {
                 // Others came to the same: it is theirs and ours.
                 signed = known;
+                kept = log::part(there).filter(|_| !trusted).cloned();
             }
         }
         signed.sign(key);
+        let mut anew = false;
+        if let Some(there) = there.as_ref().filter(|_| useless) {
+            anew = is_spoilt(place, there)?;
+        }
         let stage = store
             .stage()
             .map_err(|error| Error::store("the cache", error))?;
-        let artifact = send(store, place, &stage, claim, &signed, progress)?;
+        let sender = Sender {
+            place,
+            stage: &stage,
+            progress,
+            anew,
+        };
+        let mut artifact = send(store, &sender, claim, signed)?;
+        let log = match (kept, &outcome.log) {
+            (None, Some(path)) => log::send(&sender, path, claim.key, key)?,
+            (kept, _) => kept,
+        };
+        artifact.parts.extend(log);
         artifact.put(&place.repository, &tag)?;
         Ok(true)
     }
@@ -83,14 +117,7 @@ fn is_whole(place: &Place<'_>, artifact: &Artifact) -> Result<bool> {
 }
 
 /// Uploads what is not there yet; what the manifest is to name.
-fn send(
-    store: &Store,
-    place: &Place<'_>,
-    stage: &StageDir,
-    claim: StepClaim,
-    signed: &Signed,
-    progress: &dyn Progress,
-) -> Result<Artifact> {
+fn send(store: &Store, sender: &Sender<'_>, claim: StepClaim, signed: Signed) -> Result<Artifact> {
     let failed = |error| Error::store("the cache", error);
     let layer = store.layer(claim.layer).map_err(failed)?;
     let below = store.tree(claim.parent).map_err(failed)?;
@@ -104,40 +131,16 @@ fn send(
             pack
         })
         .collect();
-    let part = |media_type: &str, blob| Part {
-        media_type: media_type.to_owned(),
-        blob,
-        annotations: BTreeMap::new(),
-    };
-    let document = |media_type: &str, bytes: &[u8]| -> Result<Part> {
-        let (blob, _) = deposit(
-            &place.repository,
-            Some(stage.path()),
-            progress,
-            media_type,
-            |out| {
-                out.write_all(bytes)
-                    .map_err(|error| Error::io(media_type, error))
-            },
-        )?;
-        Ok(part(media_type, blob))
-    };
     let text = zstd::bulk::compress(&layer.encode(), 3);
     let text = text.map_err(|error| Error::io("a layer", error))?;
-    let mut parts = vec![
-        document(STATEMENT, signed.text().as_bytes())?,
-        document(LAYER, &text)?,
-    ];
+    let layer = sender.part(LAYER, |out| {
+        let written = out.write_all(&text);
+        written.map_err(|error| Error::io("a layer", error))
+    })?;
+    let mut parts = vec![sender.statement(signed)?, layer];
     parts.extend(each(packs.len(), PARALLEL, |index| {
         let pack = packs[index];
-        let (blob, _) = deposit(
-            &place.repository,
-            Some(stage.path()),
-            progress,
-            "a pack",
-            |out| pack::write(store, pack, out),
-        )?;
-        let mut part = part(PACK, blob);
+        let mut part = sender.part(PACK, |out| pack::write(store, pack, out))?;
         let count = pack.len().to_string();
         part.annotations.insert(OBJECTS.to_owned(), count);
         Ok(part)

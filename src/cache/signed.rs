@@ -6,7 +6,8 @@
 //! signature = "signature " NAME " " base64(64 bytes) LF
 //! ```
 //!
-//! What is signed are the bytes of the claim. Several may sign the same claim.
+//! What is signed are the bytes of the claim. Several may sign the same claim. The name `+` is nobody's, and
+//! its bytes are anything: they make the document another one.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::key::{PublicKey, SecretKey};
 
 const WORD: &str = "signature ";
+/// No key has this name.
+const NOBODY: &str = "+";
 /// Signatures of one claim.
 const MOST: usize = 64;
 
@@ -81,6 +84,11 @@ impl Signed {
         self.signatures.insert(name, signature);
     }
 
+    /// Has the document be another one, and say the same.
+    pub(super) fn alter(&mut self, salt: [u8; 8]) {
+        self.signatures.insert(NOBODY.to_owned(), salt.to_vec());
+    }
+
     /// Whether one of these keys signed.
     pub(super) fn verdict(&self, trusted: &[PublicKey]) -> Verdict {
         let mut verdict = Verdict::Untrusted;
@@ -98,7 +106,8 @@ impl Signed {
 
     /// The names of those who are said to have signed.
     pub(super) fn names(&self) -> String {
-        let names: Vec<&str> = self.signatures.keys().map(String::as_str).collect();
+        let names = self.signatures.keys().map(String::as_str);
+        let names: Vec<&str> = names.filter(|name| *name != NOBODY).collect();
         if names.is_empty() {
             return "nobody".to_owned();
         }
@@ -123,6 +132,12 @@ mod tests {
         assert_eq!(back.names(), "a, b");
         assert_eq!(back.verdict(&[public(2)]), Verdict::Untrusted);
         assert_eq!(back.verdict(&[public(2), public(1)]), Verdict::Trusted);
+        let mut altered = back.clone();
+        altered.alter([7; 8]);
+        assert_ne!(altered.text(), back.text());
+        let altered = Signed::parse(altered.text().as_bytes()).unwrap();
+        assert_eq!(altered.names(), "a, b");
+        assert_eq!(altered.verdict(&[public(1)]), Verdict::Trusted);
         // Another claim below the same signatures, another key of the same name.
         let text = signed.text().replace("second 2", "second 3");
         let forged = Signed::parse(text.as_bytes()).unwrap();

@@ -9,7 +9,7 @@ use racker_store::{Layer, LayerId, StepKey, Store, Tree, TreeId};
 use super::claim::StepClaim;
 use super::pack::{self, Body, Reader};
 use super::place::Place;
-use super::{Cache, Trouble};
+use super::{Cache, Trouble, log};
 use crate::oci::{Artifact, Error, Progress, Result, each, read_blob};
 
 pub(super) const KIND: &str = "application/vnd.racker.step.v1";
@@ -37,16 +37,30 @@ pub struct Wanted<'a> {
     pub below: &'a Tree,
 }
 
+/// What a step is said to lead to.
+#[derive(Debug, Clone)]
+pub struct Peeked {
+    /// The tree.
+    pub tree: TreeId,
+    /// The cache's name.
+    pub place: String,
+}
+
 /// What a step led to elsewhere. The store has everything that is in the tree.
 #[derive(Debug)]
 pub struct Found {
     /// The tree.
     pub tree: Tree,
+    /// What it wrote, where that is known.
+    pub log: Option<Vec<u8>>,
     /// The cache's name.
     pub place: String,
     /// How long it took to get it.
     pub milliseconds: u64,
 }
+
+/// A tree, and what the step wrote, where that is known.
+type Fetched = (Tree, Option<Vec<u8>>);
 
 /// The tag of a step's artifact.
 pub(super) fn tag(key: StepKey) -> String {
@@ -64,13 +78,56 @@ impl Cache<'_> {
         let start = Instant::now();
         let what = format!("step {}", wanted.id);
         let found = self.first(&what, progress, |place| {
-            self.fetch(store, place, wanted, progress)
+            let fetched = self.fetch(store, place, wanted, progress);
+            if matches!(&fetched, Err(trouble) if trouble.is_particular()) {
+                let useless = (place.name.clone(), wanted.key);
+                self.useless().insert(useless);
+            }
+            fetched
         })?;
-        Ok(found.map(|(tree, place)| Found {
+        Ok(found.map(|((tree, log), place)| Found {
             tree,
+            log,
             place: place.to_owned(),
             milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         }))
+    }
+
+    /// What somebody trusted says that a step leads to. Nothing but that is fetched.
+    pub fn peek(
+        &self,
+        key: StepKey,
+        parent: TreeId,
+        id: &str,
+        progress: &dyn Progress,
+    ) -> Result<Option<Peeked>> {
+        let what = format!("step {id}");
+        let found = self.first(&what, progress, |place| self.claim(place, key, parent))?;
+        Ok(found.map(|((_, claim), place)| Peeked {
+            tree: claim.tree,
+            place: place.to_owned(),
+        }))
+    }
+
+    /// A step's artifact, and what somebody trusted says of it.
+    fn claim(
+        &self,
+        place: &Place<'_>,
+        key: StepKey,
+        parent: TreeId,
+    ) -> Result<Option<(Artifact, StepClaim)>, Trouble> {
+        let Some(artifact) = Artifact::get(&place.repository, &tag(key))? else {
+            return Ok(None);
+        };
+        let signed = self.statement(place, &artifact)?;
+        let claim = StepClaim::parse(&signed.claim)
+            .filter(|claim| claim.key == key && claim.parent == parent);
+        match claim {
+            Some(claim) => Ok(Some((artifact, claim))),
+            None => Err(Trouble::Wrong(
+                "its statement is about something else".into(),
+            )),
+        }
     }
 
     fn fetch(
@@ -79,24 +136,29 @@ impl Cache<'_> {
         place: &Place<'_>,
         wanted: Wanted<'_>,
         progress: &dyn Progress,
-    ) -> Result<Option<Tree>, Trouble> {
-        let Some(artifact) = Artifact::get(&place.repository, &tag(wanted.key))? else {
+    ) -> Result<Option<Fetched>, Trouble> {
+        let Some((artifact, claim)) = self.claim(place, wanted.key, wanted.parent)? else {
             return Ok(None);
-        };
-        let signed = self.statement(place, &artifact)?;
-        let claim = StepClaim::parse(&signed.claim)
-            .filter(|claim| claim.key == wanted.key && claim.parent == wanted.parent);
-        let Some(claim) = claim else {
-            return Err(Trouble::Wrong(
-                "its statement is about something else".into(),
-            ));
         };
         let layer = layer(place, &artifact, claim)?;
         let applied = layer.apply(wanted.below);
         let tree = applied.map_err(|error| Trouble::Wrong(error.to_string()))?;
         let bodies = pack::bodies(&layer, wanted.below);
-        receive(store, place, &artifact, &bodies, wanted.id, progress)?;
-        Ok(Some(tree))
+        let log = std::thread::scope(|scope| {
+            let log = scope.spawn(|| log::receive(place, &artifact, wanted.key, &self.trusted));
+            receive(store, place, &artifact, &bodies, wanted.id, progress)?;
+            Ok::<_, Trouble>(
+                log.join()
+                    .unwrap_or_else(|it| std::panic::resume_unwind(it)),
+            )
+        })?;
+        // The result is good without it.
+        let log = log.unwrap_or_else(|trouble| {
+            let what = format!("the log of step {}", wanted.id);
+            self.tell(place, &what, trouble, progress);
+            None
+        });
+        Ok(Some((tree, log)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What steps led to, from other machines and for them.
 
+use std::io::Write as _;
+
 use racker_store::{Digest, Image, Realisation};
 
 use super::image::StepResult;
@@ -45,9 +47,10 @@ impl Step<'_> {
         let Some(found) = cache.step(store, wanted, reporter.progress())? else {
             return Ok(None);
         };
+        let log = found.log.map(|text| self.keep_log(&text)).transpose()?;
         let made = Made {
             tree: found.tree,
-            log: None,
+            log,
         };
         let realisation = self.keep(parent, document, made, found.milliseconds)?;
         self.keeper.record(store, realisation.clone(), turn);
@@ -59,6 +62,14 @@ impl Step<'_> {
             cache: &found.place,
         });
         Ok(Some(realisation))
+    }
+
+    /// Keeps what a step wrote elsewhere as if it had done so here; the log's name.
+    fn keep_log(&self, text: &[u8]) -> Result<String, Error> {
+        let mut log = self.log()?;
+        let written = log.write_all(text);
+        written.map_err(Error::io("write the log"))?;
+        Ok(log.id().to_owned())
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::registry::{Registry, layout, tool};
 use crate::support::{Racker, execute, mini};
-use crate::tampered::{LAYER, PACK, STATEMENT, manifest, tags};
+use crate::tampered::{LAYER, LOG, PACK, STATEMENT, manifest, tags};
 use crate::{Bench, made, metadata_images, nothing_was_executed, tree};
 
 #[test]
@@ -21,7 +21,7 @@ fn a_fresh_machine_executes_nothing() {
     let from = format!("(from {})", bench.cache);
     assert_eq!(baked.stderr.matches(&from).count(), 3, "{}", baked.report());
     assert_eq!(made(&baked), 0);
-    nothing_was_executed(&other);
+    nothing_was_executed(&bench, &other);
     assert_eq!(tree(&other, "box"), tree(&bench.kitchen.racker, "box"));
     other.verify();
     // No step was carried out, so none is without a result; and what runs is what was baked.
@@ -41,9 +41,13 @@ fn a_fresh_machine_executes_nothing() {
     for tag in tags(&bench.cache, "") {
         for part in manifest(&bench.cache, &tag)["layers"].as_array().unwrap() {
             let kind = part["mediaType"].as_str().unwrap();
-            assert!([STATEMENT, LAYER, PACK].contains(&kind), "{kind}");
+            assert!([STATEMENT, LAYER, LOG, PACK].contains(&kind), "{kind}");
         }
     }
+    // What a step wrote is known here too.
+    let log = |racker: &Racker| racker.run(&["log", "box/1"]).success().into_text();
+    assert_eq!(log(&other).trim().len(), 36, "{}", log(&other));
+    assert_eq!(log(&other), log(&bench.kitchen.racker));
     // What was fetched is there for good: nobody is asked a second time.
     let before = bench.registry.requests().len();
     let again = bench.fetch(&other).success();
@@ -105,7 +109,7 @@ fn the_base_comes_from_the_cache_too() {
     let arguments = [&arguments[..], &[&bench.cache]].concat();
     let baked = other.without("systemd-nspawn", &arguments).success();
     assert_eq!(made(&baked), 0, "{}", baked.report());
-    nothing_was_executed(&other);
+    nothing_was_executed(&bench, &other);
     assert_eq!(tree(&other, "box"), tree(&bench.kitchen.racker, "box"));
     other.verify();
     // It is known by the name and digest that it has where it is from.

@@ -12,6 +12,7 @@ use crate::{Bench, made, tree};
 
 pub(crate) const STATEMENT: &str = "application/vnd.racker.statement.v1";
 pub(crate) const LAYER: &str = "application/vnd.racker.layer.v1+zstd";
+pub(crate) const LOG: &str = "application/vnd.racker.log.v1+zstd";
 pub(crate) const PACK: &str = "application/vnd.racker.pack.v1+zstd";
 
 /// The tags of the cache that begin like this.
@@ -194,26 +195,99 @@ fn packs_that_are_missing_or_miscounted() {
     }
 }
 
+/// A log proves nothing, and a result is good without it.
+#[test]
+fn logs_that_nobody_signed() {
+    let other_text = |part: &mut Value, replace: &dyn Fn(&Value) -> Value| *part = replace(part);
+    let another = |part: &mut Value, _: &dyn Fn(&Value) -> Value| {
+        let text = part["annotations"]["racker.statement"].as_str().unwrap();
+        let line = text.lines().find(|it| it.starts_with("key ")).unwrap();
+        let other = text.replace(line, &format!("key {}", "0".repeat(64)));
+        part["annotations"]["racker.statement"] = json!(other);
+    };
+    let unsigned = |part: &mut Value, _: &dyn Fn(&Value) -> Value| {
+        part.as_object_mut().unwrap().remove("annotations");
+    };
+    type Edit<'a> = &'a dyn Fn(&mut Value, &dyn Fn(&Value) -> Value);
+    for edit in [&other_text as Edit<'_>, &another, &unsigned] {
+        let bench = Bench::filled();
+        change(&bench, |manifest, replace| {
+            for part in manifest["layers"].as_array_mut().unwrap() {
+                if part["mediaType"] == LOG {
+                    edit(part, &|part| replace(part, &|_| pack(b"believe me\n")));
+                }
+            }
+        });
+        let racker = bench.machine("other");
+        let output = bench.fetch(&racker).success();
+        let text = "is not taken from the cache";
+        assert_eq!(
+            output.stderr.matches(text).count(),
+            3,
+            "{}",
+            output.report()
+        );
+        assert_eq!(
+            made(&output),
+            0,
+            "{}",
+            output.says("the log of step box/1").report()
+        );
+        racker.run(&["log", "box/1"]).code(1);
+        racker.verify();
+    }
+}
+
 /// The disk of the registry lost bytes, which it does not notice.
+fn spoil(bench: &Bench, kinds: &[&str], spoil: impl Fn(Vec<u8>) -> Vec<u8>) {
+    for tag in tags(&bench.cache, "step-") {
+        for part in manifest(&bench.cache, &tag)["layers"].as_array().unwrap() {
+            if kinds.contains(&part["mediaType"].as_str().unwrap()) {
+                let path = bench.registry.blob(part["digest"].as_str().unwrap());
+                let bytes = fs::read(&path).unwrap();
+                fs::write(&path, spoil(bytes)).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn packs_that_the_registry_spoilt() {
-    for spoil in [
+    for other in [
         (|bytes| bytes[..bytes.len() / 2].to_vec()) as fn(Vec<u8>) -> Vec<u8>,
         |bytes| vec![0; bytes.len()],
         |_| Vec::new(),
     ] {
         let bench = Bench::filled();
-        for tag in tags(&bench.cache, "step-") {
-            for part in manifest(&bench.cache, &tag)["layers"].as_array().unwrap() {
-                if part["mediaType"] == PACK {
-                    let path = bench.registry.blob(part["digest"].as_str().unwrap());
-                    let bytes = fs::read(&path).unwrap();
-                    fs::write(&path, spoil(bytes)).unwrap();
-                }
-            }
-        }
+        spoil(&bench, &[PACK], other);
         let racker = bench.machine("other");
         let output = bench.fetch(&racker).success();
         made_with_warnings(&bench, &racker, output, "sha256:");
+    }
+}
+
+/// Whoever could not use what is there, and may write, puts it again, twice if he must; the registry itself
+/// would take no other bytes for those that it believes to have.
+#[test]
+fn what_the_registry_spoilt_is_put_again() {
+    let zeros = |bytes: Vec<u8>| vec![0; bytes.len()];
+    for kinds in [&[PACK][..], &[STATEMENT, LAYER, LOG, PACK]] {
+        let bench = Bench::filled();
+        for round in ["first", "second"] {
+            spoil(&bench, kinds, zeros);
+            let racker = bench.machine(round);
+            let racker = racker.env("RACKER_SIGNING_KEY", bench.kitchen.path("ci.key"));
+            let arguments = ["bake", "box.toml", "--json", "--cache", &bench.cache];
+            let both = [&arguments[..], &["--cache-push", &bench.cache]].concat();
+            let output = racker.run(&both).success().says("3 steps put into");
+            assert_eq!(made(&output), 3, "{}", output.report());
+            let third = bench.machine(&format!("third-{round}"));
+            let output = bench.fetch(&third).success();
+            assert_eq!(made(&output), 0, "{}", output.report());
+            assert!(!output.stderr.contains("warning"), "{}", output.report());
+            assert_eq!(tree(&third, "box"), tree(&racker, "box"));
+            third.run(&["log", "box/1"]).success();
+            third.verify();
+        }
     }
 }
