@@ -117,7 +117,7 @@ struct Global {
 enum Verb {
     /// Bake images from recipes
     Bake(bake::Args),
-    /// Show a recipe's steps, their keys, and what is cached
+    /// Show a recipe's steps, their keys, and what is cached here or in a shared cache
     Plan(plan::Args),
     /// Explain for each step why it is or is not cached
     Why(why::Args),

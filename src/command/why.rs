@@ -20,6 +20,9 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         for line in prospect.why.to_string().lines() {
             context.ui.data(format!("    {line}"))?;
         }
+        if let Some(place) = &prospect.shared {
+            context.ui.data(format!("    in the cache {place}"))?;
+        }
     }
     Ok(0)
 }

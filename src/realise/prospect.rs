@@ -24,7 +24,9 @@ pub struct Prospect {
     pub key: Option<StepKey>,
     /// Whether its result is there.
     pub cached: bool,
-    /// The tree it gives, where that is there.
+    /// The shared cache that has its result, where it is not here.
+    pub shared: Option<String>,
+    /// The tree it gives, where that is there or a shared cache says it.
     pub tree: Option<TreeId>,
     /// Whether it uses the network while it changes the image.
     pub impure: bool,
@@ -32,8 +34,8 @@ pub struct Prospect {
     pub why: Why,
 }
 
-/// Looks at every step without making any. Exact up to the first that is not there; the steps
-/// behind it depend on it. Nothing is fetched and nothing written.
+/// Looks at every step without making any. Exact up to the first that is neither there nor in a shared
+/// cache; the steps behind it depend on it. Of a cache only statements are read, and nothing is written.
 pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Prospect>, Error> {
     let plan = Plan::new(chain);
     let platform = Platform::host().to_string();
@@ -52,6 +54,7 @@ pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Pr
             summary: planned.summary.clone(),
             key: None,
             cached: false,
+            shared: None,
             tree: None,
             impure: planned.impure,
             why: Why::NeverBuilt,
@@ -65,7 +68,7 @@ pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Pr
                     rules: &rules(planned),
                 };
                 match key(planned, tree, context) {
-                    Ok(document) => look(shop, planned, &document, &mut prospect)?,
+                    Ok(document) => look(shop, planned, tree, &document, &mut prospect)?,
                     // Only making it will tell what it needs.
                     Err(KeyError::Unlocked { .. }) => {}
                     Err(error) => return Err(error.into()),
@@ -74,7 +77,7 @@ pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Pr
             (None, None) => {}
         }
         parent = prospect.tree;
-        if blocker.is_none() && !prospect.cached {
+        if blocker.is_none() && parent.is_none() {
             blocker = Some(prospect.id.clone());
         }
         all.push(prospect);
@@ -85,6 +88,7 @@ pub fn prospect(shop: Workshop<'_>, chain: &Chain, lock: &Lock) -> Result<Vec<Pr
 fn look(
     shop: Workshop<'_>,
     planned: &crate::plan::PlannedStep,
+    parent: TreeId,
     document: &KeyDocument,
     prospect: &mut Prospect,
 ) -> Result<(), Error> {
@@ -103,5 +107,12 @@ fn look(
     };
     prospect.cached = found.is_some();
     prospect.tree = found.map(|it| it.tree);
+    if !prospect.cached {
+        let (key, progress) = (document.key(), shop.reporter.progress());
+        if let Some(known) = shop.cache.peek(key, parent, &planned.id, progress)? {
+            prospect.tree = Some(known.tree);
+            prospect.shared = Some(known.place);
+        }
+    }
     Ok(())
 }

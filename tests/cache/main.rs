@@ -3,6 +3,7 @@
 mod fresh;
 mod killed;
 mod lost;
+mod planned;
 #[path = "../support/registry.rs"]
 #[allow(dead_code, reason = "a part of it is used")]
 mod registry;
