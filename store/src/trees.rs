@@ -110,7 +110,7 @@ impl Store {
         }
         let is = find(&self.tree(id)?);
         if self.access() == Access::ReadWrite {
-            self.write_beside(&path, if is { b"yes\n" } else { b"no\n" })?;
+            self.write_file(&path, if is { b"yes\n" } else { b"no\n" })?;
         }
         Ok(is)
     }
