@@ -41,7 +41,7 @@ fn with_lock<T>(
     work: impl FnOnce(&mut Lock) -> Result<T, realise::Error>,
 ) -> Result<T, Failure> {
     let path = lock_path(shop.store, image, addition);
-    let _turn = take_turn(shop.store, &path);
+    let _turn = take_turn(shop, &path);
     let before = read_lock(&path)?;
     let mut lock = if update {
         Lock::default()

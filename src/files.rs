@@ -1,13 +1,13 @@
-//! Files of racker's own: documents that are replaced at once, the ends of logs; and files that are
-//! opened within a directory.
+//! Files of racker's own: documents that are replaced at once, locks, the ends of logs; and files that
+//! are opened within a directory.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2, syncfs};
-use rustix::io::Errno;
+use rustix::fs::{FlockOperation, Mode, OFlags, ResolveFlags, flock, openat2, syncfs};
+use rustix::io::{Errno, retry_on_intr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -33,6 +33,18 @@ pub(crate) fn open_within(
             Err(Errno::AGAIN) if tries.next().is_some() => std::thread::yield_now(),
             other => return other,
         }
+    }
+}
+
+/// Locks a file for this process alone; where another has it, says so by `waiting` and waits for it.
+pub(crate) fn lock_or_wait(file: &File, waiting: impl FnOnce()) -> Result<(), Errno> {
+    let once = |operation| retry_on_intr(|| flock(file, operation));
+    match once(FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => {
+            waiting();
+            once(FlockOperation::LockExclusive)
+        }
+        other => other,
     }
 }
 

@@ -359,8 +359,13 @@ fn sha256(path: &Path) -> String {
 fn mistakes_are_named_and_leave_nothing() {
     let kitchen = kitchen();
     let racker = &kitchen.racker;
+    let noise: Vec<u8> = (0..6_000_000_u32)
+        .flat_map(|it| it.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    fs::write(kitchen.path("noise"), noise).unwrap();
     for (arguments, code, message) in [
-        (&["save", "-o", "x.tar", "nothing"][..], 1, "no such image"),
+        (&["import", "noise", "x"][..], 1, "header"),
+        (&["save", "-o", "x.tar", "nothing"], 1, "no such image"),
         (&["save", "-o", "none/x.tar", "box"], 1, "none/x.tar"),
         (
             &["save", "-o", "x.tar", "box", "oci:y"],

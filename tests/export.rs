@@ -171,6 +171,25 @@ fn the_same_bytes_come_out_everywhere() {
     }
 }
 
+/// Nothing tells of an export that was killed.
+#[test]
+fn a_killed_export_leaves_nothing() {
+    let directory = temporary();
+    let output = directory.path().join("x.tar");
+    let arguments = ["export", "quickstart", "-o", output.to_str().unwrap()];
+    for milliseconds in [50, 150, 300] {
+        let mut child = shared().command(&arguments).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let left = support::names(directory.path());
+        assert!(left.iter().all(|name| name == "x.tar"), "{left:?}");
+    }
+    shared().run(&arguments).success();
+    shared().run(&arguments).success();
+    assert_eq!(support::names(directory.path()), ["x.tar"]);
+}
+
 /// A device that is always full keeps its place, and is told from one that took everything.
 #[test]
 fn devices_are_written_to() {

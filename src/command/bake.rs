@@ -5,15 +5,15 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use racker_store::Store;
-use rustix::fs::{FlockOperation, flock};
 
 use super::bake_report::report;
 use super::store::collect_when_low;
 use super::{Context, failed, key};
 use crate::failure::{Failure, USAGE, from_recipe};
+use crate::files::lock_or_wait;
 use crate::oci::Reference;
 use crate::plan::lock::Lock;
-use crate::realise::{self, Baked, Options, Workshop};
+use crate::realise::{self, Baked, Event, Options, Workshop};
 use crate::recipe::{self, Chain};
 use crate::replace::{plain_file, replace};
 use crate::settings::parse_cache;
@@ -99,17 +99,21 @@ pub(crate) fn write_lock(path: &Path, lock: &Lock) -> Result<(), Failure> {
 
 /// Waits until nobody else bakes with the same lock: two that each made a lock of their own would
 /// make two images of one recipe. In a store that cannot be written nothing is baked.
-pub(crate) fn take_turn(store: &Store, lock_path: &Path) -> Option<File> {
+pub(crate) fn take_turn(shop: Workshop<'_>, lock_path: &Path) -> Option<File> {
     let path = std::path::absolute(lock_path).ok()?;
     let name = blake3::hash(path.as_os_str().as_encoded_bytes()).to_hex();
-    let path = store.locks().join(format!("bake.{name}"));
+    let path = shop.store.locks().join(format!("bake.{name}"));
     let file = File::options()
         .write(true)
         .create(true)
         .truncate(false)
         .open(path)
         .ok()?;
-    rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive)).ok()?;
+    let waiting = || {
+        let text = format!("waiting for whoever bakes with {}", lock_path.display());
+        shop.reporter.event(Event::Message(&text));
+    };
+    lock_or_wait(&file, waiting).ok()?;
     Some(file)
 }
 
@@ -120,7 +124,7 @@ pub fn bake_chain(
     lock_path: &Path,
     options: &Options,
 ) -> Result<Baked, Failure> {
-    let _turn = take_turn(shop.store, lock_path);
+    let _turn = take_turn(shop, lock_path);
     let before = read_lock(lock_path)?;
     let mut lock = before.clone();
     let result = realise::bake(shop, chain, &mut lock, options);

@@ -42,11 +42,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     let bars = Bars::new(context.ui);
     context.workshop(&bars, |shop| {
         let path = bake::lock_path(shop.store, &chain, args.lock.as_deref());
-        let before = bake::read_lock(&path)?;
         if args.verify {
-            return verify(context, &args, &realise::verify_lock(shop, &before)?);
+            let lock = bake::read_lock(&path)?;
+            return verify(context, &args, &realise::verify_lock(shop, &lock)?);
         }
-        let _turn = bake::take_turn(shop.store, &path);
+        let _turn = bake::take_turn(shop, &path);
+        let before = bake::read_lock(&path)?;
         let mut options = Options::default();
         let mut lock = before.clone();
         if let Some(names) = &args.update {

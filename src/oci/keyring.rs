@@ -10,7 +10,7 @@
 //! then the helper for all, then the entries, the longest name first. Sources:
 //! containers-auth.json(5), the documentation of docker's `config.json`.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use serde_json::{Map, Value, json};
 use super::auth::Credentials;
 use super::error::{Error, Result};
 use super::helper::Helper;
+use crate::files::lock_or_wait;
 use crate::replace::{parent, replace};
 
 /// The name under which docker keeps what is for Docker Hub.
@@ -61,7 +62,7 @@ impl Keyring {
 
     /// Keeps credentials for a registry.
     pub fn add(&self, registry: &str, credentials: &Credentials) -> Result<Kept> {
-        let mut file = self.own()?;
+        let (mut file, _turn) = self.own()?;
         if let Some(helper) = file.helpers(registry).next() {
             helper.store(&server(registry), credentials)?;
             return Ok(Kept::Helper(helper.name));
@@ -78,7 +79,7 @@ impl Keyring {
 
     /// Forgets what is known for a registry; says whether there was something.
     pub fn remove(&self, registry: &str) -> Result<bool> {
-        let mut file = self.own()?;
+        let (mut file, _turn) = self.own()?;
         let mut found = false;
         for helper in file.helpers(registry) {
             found |= helper.erase(&server(registry))?;
@@ -92,12 +93,23 @@ impl Keyring {
         Ok(found)
     }
 
-    fn own(&self) -> Result<AuthFile> {
+    /// Our file, and its directory, locked so that of several at once each adds to what the others did.
+    fn own(&self) -> Result<(AuthFile, File)> {
         let own = self.own.as_deref().ok_or_else(|| Error::Configuration {
             origin: "authentication file".to_owned(),
             reason: "there is no place for one: neither REGISTRY_AUTH_FILE nor HOME is set".into(),
         })?;
-        AuthFile::read(own)
+        let failed = |error| Error::io(own.display(), error);
+        let directory = parent(own);
+        let mut builder = DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(directory);
+        let locked = made.and_then(|()| {
+            let turn = File::open(directory)?;
+            lock_or_wait(&turn, || {})?;
+            Ok(turn)
+        });
+        let turn = locked.map_err(failed)?;
+        Ok((AuthFile::read(own)?, turn))
     }
 }
 
@@ -175,12 +187,6 @@ impl AuthFile {
     /// Writes the file anew, for its owner alone.
     fn write(&self) -> Result<()> {
         let failed = |error| Error::io(self.path.display(), error);
-        let mut builder = DirBuilder::new();
-        builder
-            .recursive(true)
-            .mode(0o700)
-            .create(parent(&self.path))
-            .map_err(failed)?;
         let mut text = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| failed(io::Error::other(error)))?;
         text.push(b'\n');
@@ -255,6 +261,25 @@ mod tests {
         }
         let own = Some(files[0].clone());
         Keyring { files, own }
+    }
+
+    #[test]
+    fn several_at_once_keep_what_each_adds() {
+        let directory = tempfile::tempdir().unwrap();
+        let keyring = &keyring(directory.path(), &["{}"]);
+        let credentials = &Credentials::new("u".to_owned(), "p".to_owned());
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                scope.spawn(move || {
+                    let registry = format!("r{number}.example");
+                    keyring.add(&registry, credentials).unwrap();
+                });
+            }
+        });
+        for number in 0..16 {
+            let found = keyring.find(&format!("r{number}.example")).unwrap();
+            assert!(found.is_some(), "{number}");
+        }
     }
 
     #[test]

@@ -181,7 +181,7 @@ pub(crate) fn import_one<'s>(
     });
     // Wrong bytes explain everything that comes after them, so that error goes first.
     match fetched.expect("a fetching thread does not panic") {
-        Err(Error::Cancelled) if imported.is_err() && hopeless.load(Ordering::Relaxed) => {}
+        Err(Error::Cancelled) if imported.is_err() => {}
         other => other?,
     }
     match unpacked.expect("an unpacking thread does not panic") {

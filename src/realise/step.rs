@@ -6,12 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
 use racker_store::{LogWriter, Realisation, Tree, TreeId};
-use rustix::fs::{FlockOperation, flock};
 
 use super::bake::Options;
 use super::check::Unequal;
 use super::metadata::Keeper;
 use super::{Error, Event, Workshop, bootstrap, files, last_log, packages, run};
+use crate::files::lock_or_wait;
 use crate::plan::lock::Lock;
 use crate::plan::{Action, KeyContext, KeyDocument, PlannedStep, key};
 use crate::provision::normalise::{self, After};
@@ -223,7 +223,10 @@ impl Step<'_> {
                     .create(true)
                     .truncate(false)
                     .open(&path)?;
-                rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+                lock_or_wait(&file, || {
+                    let text = format!("{}: waiting for whoever makes this step", self.planned.id);
+                    self.shop.reporter.event(Event::Message(&text));
+                })?;
                 // The collector may have taken it away before it was locked.
                 if file.metadata()?.nlink() > 0 {
                     return Ok(file);

@@ -158,7 +158,18 @@ impl Error {
                 vec!["index.db may be deleted, it is made again from the files".into()]
             }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                vec!["the store's file system is full".into()]
+                vec![
+                    "that file system is full; in a store, racker store gc frees what nobody needs"
+                        .into(),
+                ]
+            }
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                vec!["in a store, racker store verify --repair moves aside what is not what it should be".into()]
             }
             _ => Vec::new(),
         }

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{At as _, Error, Result};
@@ -104,14 +104,14 @@ impl Store {
     /// Whether the object is there with all its bytes; after a power cut one that was never synced
     /// may be shorter.
     pub(crate) fn has_whole(&self, id: ObjectId, size: u64) -> bool {
-        rustix::fs::stat(self.object_path(id)).is_ok_and(|stat| stat.st_size as u64 == size)
+        rustix::fs::lstat(self.object_path(id)).is_ok_and(|stat| is_whole(&stat, size))
     }
 
     /// Whether the object is there with all its bytes, and if so makes it as young as the lease.
     pub(crate) fn freshen_whole(&self, id: ObjectId, size: u64) -> Result<bool> {
         let path = self.object_path(id);
-        match rustix::fs::stat(&path) {
-            Ok(stat) if stat.st_size as u64 == size => self.freshen_file(&path, &stat),
+        match rustix::fs::lstat(&path) {
+            Ok(stat) if is_whole(&stat, size) => self.freshen_file(&path, &stat),
             _ => Ok(false),
         }
     }
@@ -214,6 +214,12 @@ impl Drop for NewObject<'_> {
             let _ = fs::remove_file(stage);
         }
     }
+}
+
+/// Whether this is a plain file of that size: a link may lead to what nobody keeps.
+fn is_whole(stat: &rustix::fs::Stat, size: u64) -> bool {
+    let plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    plain && stat.st_size as u64 == size
 }
 
 fn other_bytes(id: ObjectId) -> Error {

@@ -72,6 +72,22 @@ impl Store {
     pub fn sweep_stage(&self) -> Result<usize> {
         self.writable()?;
         let mut swept = self.sweep_partial()?;
+        for (path, _locked) in self.left_in_stage()? {
+            let trash = self
+                .root()
+                .join("trash")
+                .join(path.file_name().unwrap_or_default());
+            if fs::rename(&path, trash).is_ok() {
+                swept += 1;
+            }
+        }
+        self.empty_trash()?;
+        Ok(swept)
+    }
+
+    /// What crashed processes left in `stage/`, locked.
+    pub(crate) fn left_in_stage(&self) -> Result<Vec<(PathBuf, File)>> {
+        let mut left = Vec::new();
         for path in list(&self.root().join("stage"))? {
             let Ok(file) = File::open(&path) else {
                 continue;
@@ -87,18 +103,10 @@ impl Store {
                 .and_then(|time| time.elapsed().ok())
                 .is_some_and(|age| age.as_secs() >= 3600);
             let directory = file.metadata().is_ok_and(|metadata| metadata.is_dir());
-            if !directory && !old {
-                continue;
-            }
-            let trash = self
-                .root()
-                .join("trash")
-                .join(path.file_name().unwrap_or_default());
-            if fs::rename(&path, trash).is_ok() {
-                swept += 1;
+            if directory || old {
+                left.push((path, file));
             }
         }
-        self.empty_trash()?;
-        Ok(swept)
+        Ok(left)
     }
 }

@@ -41,7 +41,7 @@ pub struct ImageStats {
     pub own: u64,
 }
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
     "objects",
     "trees",
     "layers",
@@ -50,6 +50,9 @@ const KINDS: [&str; 8] = [
     "metadata",
     "checkouts",
     "logs",
+    "partial",
+    "stage",
+    "trash",
 ];
 
 /// The objects of a tree with their sizes; files, and bytes of them all.

@@ -46,7 +46,7 @@ pub struct Store {
     pub(crate) held: Mutex<HashMap<TreeId, File>>,
 }
 
-const DIRECTORIES: &[&str] = &[
+pub(crate) const DIRECTORIES: &[&str] = &[
     "objects",
     "trees",
     "layers",

@@ -170,6 +170,16 @@ fn harm(path: &Path, how: &str) {
         _ => {}
     }
     fs::remove_file(path).unwrap();
+    if how == "link" {
+        let root = path.ancestors().find(|it| it.join("meta.toml").exists());
+        let away = root.unwrap().join("away");
+        fs::write(&away, bytes).unwrap();
+        std::os::unix::fs::symlink(&away, path).unwrap();
+        return;
+    }
+    if how == "directory" {
+        return fs::create_dir(path).unwrap();
+    }
     if how != "delete" {
         fs::write(path, bytes).unwrap();
         fs::set_permissions(path, mode).unwrap();
@@ -219,7 +229,7 @@ fn each(ways: &[&str], outcome: Outcome, find: impl Fn(&Sample) -> PathBuf) {
     }
 }
 
-const ALL: &[&str] = &["cut", "empty", "flip", "delete"];
+const ALL: &[&str] = &["cut", "empty", "flip", "delete", "link", "directory"];
 
 #[test]
 fn an_object_that_is_damaged_takes_its_trees_with_it() {
@@ -250,26 +260,30 @@ fn trees_and_layers_are_made_again_from_each_other() {
 
 #[test]
 fn what_can_be_had_again_is_dropped() {
-    each(&["cut", "flip", "empty"], Outcome::Dropped, |it| {
-        it.find("blobs", "", 0)
-    });
-    each(&["cut", "empty"], Outcome::Dropped, |it| {
-        it.find("realisations", ".json", 0)
-    });
-    each(&["cut", "flip", "empty"], Outcome::Dropped, |it| {
+    each(
+        &["cut", "flip", "empty", "link", "directory"],
+        Outcome::Dropped,
+        |it| it.find("blobs", "", 0),
+    );
+    each(
+        &["cut", "empty", "link", "directory"],
+        Outcome::Dropped,
+        |it| it.find("realisations", ".json", 0),
+    );
+    each(&["cut", "flip", "empty", "link"], Outcome::Dropped, |it| {
         it.find("layers", ".split", 0)
     });
-    each(&["cut", "empty"], Outcome::Dropped, |it| {
+    each(&["cut", "empty", "directory"], Outcome::Dropped, |it| {
         it.tree(it.image().tree, "base")
     });
-    each(&["cut", "empty"], Outcome::Dropped, |it| {
+    each(&["cut", "empty", "directory"], Outcome::Dropped, |it| {
         it.find("roots/images", ".json", 0)
     });
 }
 
 #[test]
 fn the_index_is_made_again() {
-    for how in ["cut", "flip", "lies", "delete", "empty"] {
+    for how in ["cut", "flip", "lies", "delete", "empty", "directory"] {
         let sample = Sample::new();
         let path = sample.root.join("index.db");
         assert!(path.exists());
@@ -299,6 +313,31 @@ fn the_index_is_made_again() {
         sample.open().repair().unwrap();
         assert_eq!(sample.open().verify().unwrap(), [], "{how}");
         assert_eq!(sample.open().recent("web", 0).unwrap().len(), 1, "{how}");
+    }
+}
+
+#[test]
+fn what_should_be_a_directory_is_one_again() {
+    for name in [
+        "realisations",
+        "objects",
+        "trees",
+        "roots/images",
+        "blobs/sha256",
+    ] {
+        let sample = Sample::new();
+        let before = contents(&sample.root);
+        let path = sample.root.join(name);
+        fs::rename(&path, sample.root.join("away")).unwrap();
+        fs::write(&path, "a file").unwrap();
+        let found = sample.open().verify().unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].path, Path::new(name));
+        sample.open().repair().unwrap();
+        assert_eq!(sample.open().verify().unwrap(), [], "{name}");
+        sample.make();
+        assert_eq!(contents(&sample.root), before, "{name}");
+        assert_eq!(sample.open().verify().unwrap(), [], "{name}");
     }
 }
 

@@ -426,6 +426,22 @@ fn a_killed_collection_loses_nothing() {
     assert!(open(&directory).verify().unwrap().is_empty());
 }
 
+/// What a process that was killed left half done is told, counted and taken away.
+#[test]
+fn rests_of_killed_processes_count() {
+    let (_directory, store) = store();
+    let rest = store.stage().unwrap().into_path();
+    fs::write(rest.join("file"), vec![1; 1 << 20]).unwrap();
+    let work = store.stage().unwrap();
+    for dry_run in [true, false] {
+        let collected = store.collect(&Policy::default(), dry_run).unwrap();
+        let stage = collected.kinds["stage"];
+        assert_eq!((stage.files, stage.bytes >= 1 << 20), (1, true));
+        assert_eq!(rest.exists(), dry_run);
+    }
+    assert!(work.path().exists());
+}
+
 /// Writers that share most of what they put in, collectors that keep nothing by age, and readers.
 /// `RACKER_GC_SECONDS` says for how long, instead of six seconds.
 #[test]

@@ -280,5 +280,7 @@ fn two_bakes_of_one_recipe_at_once() {
         .map(|output| output.clone().success().made().len())
         .sum();
     assert_eq!(made, 3, "each step is made once");
+    let waited = |output: &Output| output.stderr.contains("waiting for whoever bakes with");
+    assert!(outputs.iter().any(waited), "{outputs:?}");
     kitchen.racker.verify();
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
-use rustix::fs::{FlockOperation, flock, stat};
+use rustix::fs::{FlockOperation, flock, lstat, stat};
 
 use super::mark::Needs;
 use super::plan::{Plan, plan};
@@ -26,6 +26,7 @@ impl Store {
     /// Errors: a root cannot be read. Nothing was collected then.
     pub fn collect(&self, policy: &Policy, dry_run: bool) -> Result<Collected> {
         let collector = Collector::begin(self)?;
+        let left = self.left_behind()?;
         if !dry_run {
             // First of all, since it is garbage for certain: there may be no space at all.
             self.remove_trash(true)?;
@@ -38,6 +39,9 @@ impl Store {
             dry_run,
             done: Collected::default(),
         };
+        if left.files > 0 {
+            sweep.done.kinds.insert("stage", left);
+        }
         sweep.roots()?;
         sweep.manifests()?;
         if !dry_run {
@@ -48,6 +52,16 @@ impl Store {
         sweep.single_files()?;
         sweep.checkouts()?;
         Ok(sweep.done)
+    }
+
+    /// What crashed processes left in `stage/`.
+    fn left_behind(&self) -> Result<Sum> {
+        let mut sum = Sum::default();
+        for (path, _locked) in self.left_in_stage()? {
+            sum.files += 1;
+            sum.bytes += bytes(&path);
+        }
+        Ok(sum)
     }
 
     /// Whether somebody holds the tree.
@@ -317,12 +331,7 @@ impl Sweep<'_> {
             if needed {
                 continue;
             }
-            let bytes: u64 = walkdir::WalkDir::new(&path)
-                .into_iter()
-                .flatten()
-                .filter_map(|entry| stat(entry.path()).ok())
-                .map(|stat| freed(&stat))
-                .sum();
+            let bytes = bytes(&path);
             if self.discard("checkouts", &path)? {
                 let sum = self.done.kinds.entry("checkouts").or_default();
                 sum.bytes += bytes;
@@ -332,9 +341,16 @@ impl Sweep<'_> {
     }
 }
 
+/// What becomes free with everything at a path.
+fn bytes(path: &Path) -> u64 {
+    let entries = walkdir::WalkDir::new(path).into_iter().flatten();
+    let stats = entries.filter_map(|entry| lstat(entry.path()).ok());
+    stats.map(|stat| freed(&stat)).sum()
+}
+
 /// What would become of a file.
 fn would_go(path: &Path, cutoff: Moment) -> Fate {
-    match rustix::fs::lstat(path).at("read", path) {
+    match lstat(path).at("read", path) {
         Ok(stat) if changed(&stat) >= cutoff => Fate::Spared,
         Ok(stat) => Fate::Gone(freed(&stat)),
         Err(_) => Fate::Gone(0),

@@ -1,13 +1,14 @@
 //! Which images suffer from what is wrong.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 
 use super::Damage;
 use super::check::{Findings, Kind};
 use crate::error::Result;
 use crate::image::Image;
-use crate::store::{Store, list, read_optional};
+use crate::store::{Store, list};
 
 /// One damage for each finding, with the names of images.
 pub(super) fn damages(store: &Store, findings: &Findings) -> Result<Vec<Damage>> {
@@ -34,7 +35,7 @@ pub(super) fn damages(store: &Store, findings: &Findings) -> Result<Vec<Damage>>
 pub(super) fn readable(store: &Store) -> Result<Vec<Image>> {
     let mut images = Vec::new();
     for path in list(&store.root().join("roots/images"))? {
-        let bytes = read_optional(&path)?.unwrap_or_default();
+        let bytes = fs::read(&path).unwrap_or_default();
         images.extend(serde_json::from_slice::<Image>(&bytes));
     }
     Ok(images)

@@ -20,6 +20,10 @@ use crate::realisation;
 use crate::store::{Store, list};
 use crate::tree::{Content, Inode};
 
+/// Why something that is no plain file is wrong: what reads it may follow it elsewhere, and nobody keeps
+/// what is there.
+const NO_FILE: &str = "it is no plain file";
+
 /// What is wrong with one file.
 #[derive(Debug, Clone)]
 pub(super) struct Finding {
@@ -66,21 +70,24 @@ pub(super) fn check(store: &Store) -> Result<Findings> {
         objects: objects(store, &findings)?,
         findings,
     };
-    list(&store.root().join("trees"))?
+    check
+        .plain(list(&store.root().join("trees"))?, tree_kind)
         .par_iter()
         .for_each(|path| check.tree_file(path));
-    list(&store.root().join("layers"))?
+    check
+        .plain(list(&store.root().join("layers"))?, layer_kind)
         .par_iter()
         .for_each(|path| check.layer_file(path));
     for shard in list(&store.root().join("blobs/sha256"))? {
-        list(&shard)?.par_iter().for_each(|path| {
+        let blobs = check.plain(list(&shard)?, |_| Kind::Blob);
+        blobs.par_iter().for_each(|path| {
             check.note(path, Kind::Blob, blob(path));
         });
     }
-    for path in list(&store.root().join("roots/images"))? {
+    for path in check.plain(list(&store.root().join("roots/images"))?, |_| Kind::Image) {
         check.note(&path, Kind::Image, check.image(&path));
     }
-    for path in store.realisation_paths()? {
+    for path in check.plain(store.realisation_paths()?, |_| Kind::Realisation) {
         check.note(&path, Kind::Realisation, check.realisation(&path));
     }
     if !store.index_is_true() {
@@ -101,8 +108,22 @@ fn objects(store: &Store, findings: &Mutex<Findings>) -> Result<Objects> {
         let start = name(&shard);
         // In any order: sorting a million paths takes seconds.
         for entry in std::fs::read_dir(&shard).at("list", &shard)? {
-            let rest = entry.at("list", &shard)?.file_name();
-            names.extend(format!("{start}{}", rest.to_string_lossy()).parse::<ObjectId>());
+            let entry = entry.at("list", &shard)?;
+            let name = format!("{start}{}", entry.file_name().to_string_lossy());
+            let Ok(id) = name.parse::<ObjectId>() else {
+                continue;
+            };
+            if entry.file_type().is_ok_and(|it| it.is_file()) {
+                names.push(id);
+            } else {
+                note(
+                    store,
+                    findings,
+                    &entry.path(),
+                    Kind::Object(id),
+                    NO_FILE.to_owned(),
+                );
+            }
         }
     }
     let whole = |bytes: &mut Vec<u8>, id: ObjectId| match whole(store, id, owner, bytes) {
@@ -177,6 +198,19 @@ impl Check<'_> {
         if let Err(error) = result {
             note(self.store, &self.findings, path, kind, error.to_string());
         }
+    }
+
+    /// Those of the files that are files; `kind` says what another is noted as.
+    fn plain(&self, mut paths: Vec<PathBuf>, kind: impl Fn(&str) -> Kind) -> Vec<PathBuf> {
+        paths.retain(|path| {
+            let plain = path.symlink_metadata().is_ok_and(|it| it.is_file());
+            if !plain && path.symlink_metadata().is_ok() {
+                let (kind, reason) = (kind(&name(path)), NO_FILE.to_owned());
+                note(self.store, &self.findings, path, kind, reason);
+            }
+            plain
+        });
+        paths
     }
 
     fn tree_file(&self, path: &Path) {
@@ -261,6 +295,10 @@ impl Check<'_> {
     /// The size of an object that is whole; one that came meanwhile is read now.
     fn size(&self, id: ObjectId) -> Option<u64> {
         self.objects.get(&id).copied().or_else(|| {
+            let path = self.store.object_path(id);
+            if !path.symlink_metadata().ok()?.is_file() {
+                return None;
+            }
             let mut hash = blake3::Hasher::new();
             hash.update_reader(self.store.open_object(id).ok()?).ok()?;
             (hash.finalize().as_bytes() == id.as_bytes()).then(|| hash.count())
@@ -360,6 +398,28 @@ impl Check<'_> {
             Err(Error::missing("layer", id))
         }
     }
+}
+
+/// What a file of `trees/` is by its name.
+fn tree_kind(name: &str) -> Kind {
+    match name.split_once('.').map(|(id, kind)| (id.parse(), kind)) {
+        Some((Ok(id), "tree")) => Kind::Tree(id),
+        Some((Ok(id), "erofs")) => Kind::Erofs(id),
+        _ => Kind::Beside,
+    }
+}
+
+/// What a file of `layers/` is by its name.
+fn layer_kind(name: &str) -> Kind {
+    if let Some(Ok(id)) = name.strip_suffix(".layer").map(str::parse) {
+        return Kind::Layer(id);
+    }
+    let diff_id = name
+        .strip_suffix(".split")
+        .map(|id| id.replace('-', ":").parse());
+    diff_id
+        .and_then(std::result::Result::ok)
+        .map_or(Kind::Beside, Kind::Archive)
 }
 
 /// Holds a blob against its name.

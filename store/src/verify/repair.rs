@@ -10,6 +10,7 @@ use rustix::fs::{Gid, Mode, Uid, chmod, chown};
 use super::Damage;
 use super::affected::{damages, readable};
 use super::check::{Findings, Kind, check};
+use super::places::{misplaced, remake};
 use crate::diff::diff;
 use crate::error::{At as _, Error, Result};
 use crate::id::{LayerId, TreeId};
@@ -36,14 +37,17 @@ impl Store {
     pub fn repair(&self) -> Result<Repaired> {
         self.writable()?;
         self.recover()?;
-        let findings = check(self)?;
         let mut repair = Repair {
             store: self,
-            done: Repaired {
-                found: damages(self, &findings)?,
-                ..Repaired::default()
-            },
+            done: Repaired::default(),
         };
+        for damage in misplaced(self)? {
+            repair.aside(&self.root().join(&damage.path))?;
+            remake(self, &damage)?;
+            repair.done.found.push(damage);
+        }
+        let findings = check(self)?;
+        repair.done.found.extend(damages(self, &findings)?);
         if repair.done.found.is_empty() {
             return Ok(repair.done);
         }
@@ -97,6 +101,11 @@ impl Repair<'_> {
         let (uid, gid) = owner.at("read", self.store.objects())?;
         for (relative, found) in &findings.files {
             let path = self.store.root().join(relative);
+            // A link, or a directory: whatever should be there.
+            if path.symlink_metadata().is_ok_and(|it| !it.is_file()) {
+                self.aside(&path)?;
+                continue;
+            }
             for finding in found {
                 match &finding.kind {
                     Kind::Access => {
