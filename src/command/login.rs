@@ -58,7 +58,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     let credentials = Credentials::new(username, password);
     oci::check_login(&Client::new(), server, credentials.clone())?;
-    match registries.keyring().add(&registry, &credentials)? {
+    let keyring = registries.keyring();
+    match keyring.add(&registry, &credentials)? {
         Kept::File(path) => context.ui.say(format!(
             "the password is kept unencrypted in {}",
             path.display()
@@ -66,6 +67,12 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         Kept::Helper(name) => context
             .ui
             .say(format!("the password is kept by docker-credential-{name}")),
+    }
+    if let Some(path) = keyring.shadow(&registry)? {
+        context.ui.say(format!(
+            "{} is read before that, and what it has for {registry} is used instead",
+            path.display()
+        ));
     }
     context.ui.data("Login Succeeded")?;
     Ok(0)

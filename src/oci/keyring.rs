@@ -77,6 +77,17 @@ impl Keyring {
         Ok(Kept::File(file.path))
     }
 
+    /// The file that is read before ours and knows the registry, if one does: what we keep is of no use.
+    pub fn shadow(&self, registry: &str) -> Result<Option<PathBuf>> {
+        let before = self.files.iter();
+        for path in before.take_while(|path| self.own.as_ref() != Some(path)) {
+            if AuthFile::read(path)?.find(registry)?.is_some() {
+                return Ok(Some(path.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Forgets what is known for a registry; says whether there was something.
     pub fn remove(&self, registry: &str) -> Result<bool> {
         let (mut file, _turn) = self.own()?;
@@ -280,6 +291,19 @@ mod tests {
             let found = keyring.find(&format!("r{number}.example")).unwrap();
             assert!(found.is_some(), "{number}");
         }
+    }
+
+    #[test]
+    fn what_is_read_before_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let auth = STANDARD.encode("a:b");
+        let first = format!(r#"{{"auths":{{"a.example":{{"auth":"{auth}"}}}}}}"#);
+        let mut keyring = keyring(directory.path(), &[&first, "{}"]);
+        assert_eq!(keyring.shadow("a.example").unwrap(), None);
+        keyring.own = Some(keyring.files[1].clone());
+        let shadow = keyring.shadow("a.example").unwrap();
+        assert_eq!(shadow.as_ref(), keyring.files.first());
+        assert_eq!(keyring.shadow("b.example").unwrap(), None);
     }
 
     #[test]
