@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use racker_store::Digest;
 
+use super::registries_conf::VERSION_1;
+
 /// How the reason begins when not even a connection could be tried.
 pub(crate) const NO_CLIENT: &str = "no HTTP client";
 
@@ -194,6 +196,10 @@ impl Error {
         let hint = match self {
             Self::Reference { .. } => "the form is [host[:port]/]name[:tag][@sha256:digest]",
             Self::Platform(_) => "the form is os/architecture[/variant], as in linux/arm64/v8",
+            Self::Configuration { reason, .. } if reason.starts_with(VERSION_1) => {
+                "in version 2 that is [[registry]] with location = \"HOST\" and blocked = true or \
+                 insecure = true, and unqualified-search-registries = [\"HOST\"] at the top"
+            }
             Self::Blocked(_) => "see `blocked` in registries.conf",
             Self::Offline(_) => "run it once without --offline",
             Self::Unreachable { reason, .. } if reason.starts_with(NO_CLIENT) => {

@@ -50,6 +50,7 @@ mod progress;
 mod pull;
 mod reference;
 mod registries;
+mod registries_conf;
 mod registry;
 #[cfg(test)]
 mod registry_tests;

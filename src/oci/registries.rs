@@ -13,14 +13,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use super::auth::Credentials;
 use super::certificates::Certificates;
 use super::endpoint::Endpoint;
 use super::error::{Error, Result};
 use super::keyring::Keyring;
 use super::reference::Reference;
+use super::registries_conf::{Entry, PullFromMirror, parse};
 use super::short_names::ShortNames;
 
 const SYSTEM: &str = "/etc/containers/registries.conf";
@@ -50,42 +49,6 @@ pub struct Registries {
     short_names: ShortNames,
     certificates: Vec<PathBuf>,
     keyring: Keyring,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct File {
-    registry: Vec<Entry>,
-    aliases: BTreeMap<String, String>,
-    unqualified_search_registries: Option<Vec<String>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Entry {
-    prefix: String,
-    location: String,
-    insecure: bool,
-    blocked: bool,
-    mirror: Vec<Mirror>,
-    mirror_by_digest_only: bool,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Mirror {
-    location: String,
-    insecure: bool,
-    #[serde(rename = "pull-from-mirror")]
-    takes: Option<PullFromMirror>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum PullFromMirror {
-    All,
-    DigestOnly,
-    TagOnly,
 }
 
 impl Registries {
@@ -123,30 +86,13 @@ impl Registries {
             origin: origin.to_owned(),
             reason,
         };
-        let file: File = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let file = parse(text).map_err(wrong)?;
         self.short_names
             .add(file.aliases, file.unqualified_search_registries)
             .map_err(wrong)?;
-        for mut entry in file.registry {
-            if entry.prefix.is_empty() {
-                entry.prefix.clone_from(&entry.location);
-            }
-            if entry.prefix.is_empty() {
-                return Err(wrong(
-                    "a [[registry]] has neither prefix nor location".to_owned(),
-                ));
-            }
-            if entry.location.is_empty() && !entry.prefix.starts_with("*.") {
-                entry.location.clone_from(&entry.prefix);
-            }
-            if entry.mirror.iter().any(|mirror| mirror.location.is_empty()) {
-                return Err(wrong(format!(
-                    "a mirror of `{}` has no location",
-                    entry.prefix
-                )));
-            }
-            self.entries.insert(entry.prefix.clone(), entry);
-        }
+        let entries = file.registry.into_iter();
+        self.entries
+            .extend(entries.map(|entry| (entry.prefix.clone(), entry)));
         Ok(())
     }
 
@@ -287,14 +233,15 @@ impl Registries {
 
 /// What follows `prefix` in `name`, if it matches whole components.
 fn match_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
-    let rest = if let Some(suffix) = prefix.strip_prefix('*') {
-        let at = name
-            .find(suffix)
-            .filter(|&at| at > 0 && !name[..at].contains('/'))?;
-        &name[at + suffix.len()..]
-    } else {
-        name.strip_prefix(prefix)?
-    };
+    if let Some(suffix) = prefix.strip_prefix('*') {
+        let authority = name.find('/').unwrap_or(name.len());
+        let host = name[..authority].rfind(':').unwrap_or(authority);
+        // A wildcard may say the port, or leave it open.
+        let mut ends = [authority, host].into_iter();
+        let end = ends.find(|&end| end > suffix.len() && name[..end].ends_with(suffix))?;
+        return Some(&name[end..]);
+    }
+    let rest = name.strip_prefix(prefix)?;
     (rest.is_empty() || rest.starts_with(['/', ':'])).then_some(rest)
 }
 
@@ -383,6 +330,18 @@ mod tests {
             endpoints(&r, "x.corp.example/a"),
             ["x.corp.example/a insecure"]
         );
+        assert_eq!(
+            endpoints(&r, "x.corp.example:1/a"),
+            ["x.corp.example:1/a insecure"]
+        );
+        assert_eq!(
+            endpoints(&r, "a.corp.example.corp.example/a"),
+            ["a.corp.example.corp.example/a insecure"]
+        );
+        assert_eq!(
+            endpoints(&r, "x.corp.example.org/a"),
+            ["x.corp.example.org/a"]
+        );
         assert_eq!(endpoints(&r, "corp.example/a"), ["corp.example/a"]);
         assert_eq!(
             endpoints(&r, "plain.example:80/a"),
@@ -418,11 +377,6 @@ mod tests {
             ["registry-1.docker.io/library/debian"]
         );
         let mut r = Registries::default();
-        assert!(r.add("[[registry]]\ninsecure = true", "x").is_err());
-        assert!(
-            r.add("[[registry]]\nlocation = 'a'\n[[registry.mirror]]", "x")
-                .is_err()
-        );
         assert!(r.add("registry = 3", "x").is_err());
     }
 
