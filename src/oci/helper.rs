@@ -1,9 +1,13 @@
 //! Programs that keep credentials: `docker-credential-NAME`. Source: the protocol of
 //! docker-credential-helpers: a word as argument, a server's address or JSON on standard input.
 
-use std::io::{self, Write as _};
-use std::process::{Command, Stdio};
+use std::io::{self, Read as _, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,6 +18,10 @@ use super::error::{Error, Result};
 const TOKEN: &str = "<token>";
 /// How helpers say that they have nothing.
 const ABSENT: &str = "credentials not found";
+/// Bytes of an answer: secrets are small.
+const ANSWER_MAX: usize = 1 << 20;
+/// How long a helper may take. Some ask a person.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A helper.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,27 +82,16 @@ impl Helper {
         if self.name.contains('/') {
             return Err(self.wrong("its name has a slash in it"));
         }
-        let mut child = match Command::new(self.program())
-            .arg(word)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-        {
+        let mut command = Command::new(self.program());
+        let answer = match converse(command.arg(word), input, PATIENCE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            child => child.map_err(|error| self.wrong(&error.to_string()))?,
+            answer => answer.map_err(|error| self.wrong(&error.to_string()))?,
         };
-        if let Some(mut pipe) = child.stdin.take() {
-            // One that does not read its input has its own error to tell.
-            let _ = pipe.write_all(input);
+        let (status, said) = answer;
+        if status.success() {
+            return Ok(Some(said));
         }
-        let output = child
-            .wait_with_output()
-            .map_err(|error| self.wrong(&error.to_string()))?;
-        if output.status.success() {
-            return Ok(Some(output.stdout));
-        }
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let text = String::from_utf8_lossy(&said).trim().to_owned();
         if text.starts_with(ABSENT) {
             return Ok(None);
         }
@@ -112,5 +109,102 @@ impl Helper {
             origin: self.program(),
             reason: reason.to_owned(),
         }
+    }
+}
+
+/// Runs a command with this input; gives what it says until it ends. One that takes too long or says too
+/// much is killed.
+fn converse(
+    command: &mut Command,
+    input: &[u8],
+    patience: Duration,
+) -> io::Result<(ExitStatus, Vec<u8>)> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()?;
+    if let Some(mut pipe) = child.stdin.take() {
+        let input = input.to_vec();
+        // One that does not read its input has its own error to tell.
+        thread::spawn(move || pipe.write_all(&input));
+    }
+    let said = listen(&mut child, patience);
+    if said.is_err() {
+        let _ = child.kill();
+    }
+    let status = child.wait()?;
+    Ok((status, said?))
+}
+
+/// What a child says until it ends. The pipe's end is not waited for: what the child leaves behind may hold it.
+fn listen(child: &mut Child, patience: Duration) -> io::Result<Vec<u8>> {
+    let end = Instant::now() + patience;
+    let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let mut pipe = child.stdout.take().expect("the output is piped");
+    let (mut said, mut open) = (Vec::new(), true);
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let text = format!("it did not end within {} s", patience.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+        }
+        let mut watched = [
+            PollFd::new(&ended, PollFlags::IN),
+            PollFd::new(&pipe, PollFlags::IN),
+        ];
+        let count = if open { 2 } else { 1 };
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        match poll(&mut watched[..count], Some(&left)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let [gone, speaks] = watched.map(|it| !it.revents().is_empty());
+        if open && speaks {
+            let mut buffer = [0; 8192];
+            let n = pipe.read(&mut buffer)?;
+            open = n > 0;
+            said.extend_from_slice(&buffer[..n]);
+        } else if gone {
+            return Ok(said);
+        }
+        if said.len() > ANSWER_MAX {
+            let text = format!("it says more than {ANSWER_MAX} bytes");
+            return Err(io::Error::other(text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, patience: Duration) -> io::Result<(ExitStatus, Vec<u8>)> {
+        let mut command = Command::new("sh");
+        converse(command.args(["-c", script]), b"server", patience)
+    }
+
+    #[test]
+    fn an_answer_comes_whole() {
+        let hour = Duration::from_secs(3600);
+        let (status, said) = shell("cat; echo; head -c 300000 /dev/zero; exit 3", hour).unwrap();
+        assert_eq!(status.code(), Some(3));
+        assert_eq!((&said[..7], said.len()), (&b"server\n"[..], 300_007));
+        // Something is left behind that holds the pipe.
+        let (status, said) = shell("sleep 3600 & echo $!", hour).unwrap();
+        assert!(status.success());
+        let left: i32 = String::from_utf8(said).unwrap().trim().parse().unwrap();
+        let left = Pid::from_raw(left).unwrap();
+        rustix::process::kill_process(left, rustix::process::Signal::TERM).unwrap();
+    }
+
+    #[test]
+    fn one_that_hangs_or_does_not_stop_is_ended() {
+        let error = shell("exec sleep 3600", Duration::from_millis(200)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let error = shell("exec cat /dev/zero", Duration::from_secs(3600)).unwrap_err();
+        assert!(error.to_string().contains("more than"), "{error}");
+        let error = converse(&mut Command::new("/nonexistent"), b"", PATIENCE).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }
