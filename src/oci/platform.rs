@@ -87,6 +87,17 @@ impl Platform {
     }
 }
 
+/// Whether a word is an architecture, which alone stands for one of Linux. Source: containerd, package
+/// platforms: `arm64` and `arm/v7`.
+fn is_known(word: &str) -> bool {
+    let known = [
+        "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
+        "ppc64le", "riscv64", "s390x",
+    ];
+    let word = Platform::new("linux", word, None).architecture;
+    known.contains(&word.as_str())
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
@@ -108,11 +119,14 @@ impl FromStr for Platform {
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
         });
         match parts[..] {
-            [os, architecture] if ok => Ok(Self::new(os, architecture, None)),
-            [os, architecture, variant] if ok => Ok(Self::new(os, architecture, Some(variant))),
-            [architecture] if ok && architecture != "linux" => {
+            [architecture] if ok && is_known(architecture) => {
                 Ok(Self::new("linux", architecture, None))
             }
+            [architecture, variant] if ok && is_known(architecture) => {
+                Ok(Self::new("linux", architecture, Some(variant)))
+            }
+            [os, architecture] if ok => Ok(Self::new(os, architecture, None)),
+            [os, architecture, variant] if ok => Ok(Self::new(os, architecture, Some(variant))),
             _ => Err(Error::Platform(text.to_owned())),
         }
     }
@@ -135,10 +149,14 @@ mod tests {
             ("linux/armhf", "linux/arm/v7"),
             ("arm64", "linux/arm64"),
             ("linux/arm/6", "linux/arm/v6"),
+            ("arm64/v8", "linux/arm64"),
+            ("arm/v7", "linux/arm/v7"),
+            ("x86_64", "linux/amd64"),
+            ("windows/amd64", "windows/amd64"),
         ] {
             assert_eq!(text.parse::<Platform>().unwrap().to_string(), shown);
         }
-        for text in ["", "linux", "linux/", "a/b/c/d", "linux/a b"] {
+        for text in ["", "linux", "pdp11", "linux/", "a/b/c/d", "linux/a b"] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }
     }
