@@ -200,6 +200,11 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// What the environment says of proxies.
+pub fn proxies() -> crate::oci::Proxies {
+    crate::oci::Proxies::read(|name| env::var(name).ok())
+}
+
 /// Whether `NO_COLOR` is set, or standard error cannot show colour.
 pub fn no_color() -> bool {
     use std::io::IsTerminal;

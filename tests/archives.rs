@@ -64,6 +64,8 @@ fn docker_archives_go_round() {
     // The same from standard output, and every time.
     let output = racker.run(&["save", "box", "quay.io/team/box:2"]).success();
     assert!(output.stdout == fs::read(kitchen.path("both.tar")).unwrap());
+    let dash = ["save", "-o", "-", "box", "quay.io/team/box:2"];
+    assert!(racker.run(&dash).success().stdout == output.stdout);
     // Every layer is there once.
     let list = tool("tar", &["-tf", kitchen.path("both.tar").to_str().unwrap()]);
     let count = |end: &str| list.lines().filter(|it| it.ends_with(end)).count();
@@ -80,6 +82,9 @@ fn docker_archives_go_round() {
         .run(&["save", "-o", "again.tar", "box", "quay.io/team/box:2"])
         .success();
     assert!(fs::read(kitchen.path("again.tar")).unwrap() == output.stdout);
+    let dash = other(&kitchen, "dash").input(output.stdout.clone());
+    assert_eq!(loaded(&dash, &["load", "-q", "-i", "-"]).len(), 2);
+    assert!(!kitchen.path("-").exists());
     let stdin = other(&kitchen, "stdin").input(output.stdout);
     assert_eq!(loaded(&stdin, &["load"]).len(), 2);
     // One of them by its short name, and one from an archive that is compressed as a whole.
@@ -400,14 +405,50 @@ fn mistakes_are_named_and_leave_nothing() {
     // An archive that is cut off, or that has another layer than it says.
     let good = fs::read(kitchen.path("good.tar")).unwrap();
     let there = other(&kitchen, "there");
-    for cut in [0, 100, 512, good.len() / 2, good.len() - 2000] {
+    for (cut, message) in [
+        (0, "it is empty"),
+        (100, "not a tar file"),
+        (512, "cut off"),
+        (good.len() / 2, "cut off"),
+        (good.len() - 2000, "cut off"),
+    ] {
         fs::write(kitchen.path("bad.tar"), &good[..cut]).unwrap();
         there
             .run(&["load", "-i", "bad.tar"])
             .code(1)
             .says("bad.tar")
+            .says(message)
             .one_message();
     }
+    execute(Command::new("gzip").arg("-k").arg(kitchen.path("good.tar")));
+    let packed = fs::read(kitchen.path("good.tar.gz")).unwrap();
+    fs::write(kitchen.path("bad.tar"), &packed[..packed.len() / 2]).unwrap();
+    there
+        .run(&["load", "-i", "bad.tar"])
+        .code(1)
+        .says("cut off")
+        .one_message();
+    // What is no archive at all is not sent to the terminal.
+    fs::write(kitchen.path("bad.tar"), b"\x1b[31m\x07".repeat(1000)).unwrap();
+    let output = there.run(&["load", "-i", "bad.tar"]).code(1);
+    let output = output.says("not a tar file").one_message();
+    assert!(
+        !output.stderr.contains(['\x1b', '\x07']),
+        "{}",
+        output.stderr
+    );
+    // Nor is a root filesystem an archive of images.
+    execute(
+        Command::new("tar")
+            .arg("-cf")
+            .arg(kitchen.path("bad.tar"))
+            .args(["-C", "/etc", "hostname"]),
+    );
+    there
+        .run(&["load", "-i", "bad.tar"])
+        .code(1)
+        .says("it has no images")
+        .says("hint: a root filesystem becomes an image with racker import");
     let mut bad = good.clone();
     bad[700] ^= 1;
     fs::write(kitchen.path("bad.tar"), &bad).unwrap();

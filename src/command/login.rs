@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use super::Context;
 use crate::failure::{Failure, USAGE};
 use crate::oci::{self, Client, Credentials, Kept};
+use crate::settings;
 use crate::ui;
 
 #[derive(Debug, clap::Args)]
@@ -57,7 +58,8 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
         return Err(Failure::new(USAGE, message));
     }
     let credentials = Credentials::new(username, password);
-    oci::check_login(&Client::new(), server, credentials.clone())?;
+    let client = Client::new().through(settings::proxies());
+    oci::check_login(&client, server, credentials.clone())?;
     let keyring = registries.keyring();
     match keyring.add(&registry, &credentials)? {
         Kept::File(path) => context.ui.say(format!(

@@ -411,9 +411,10 @@ impl Context {
         work: impl FnOnce(Workshop<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let store = self.store()?;
-        let client = Client::new();
+        let proxies = settings::proxies();
+        let client = Client::new().through(proxies.clone());
         // A cache that does not answer is done without.
-        let hasty = Client::with_retry(Retry::hasty());
+        let hasty = Client::with_retry(Retry::hasty()).through(proxies);
         let registries = self.registries()?;
         let cache = if self.settings.offline {
             Cache::none()

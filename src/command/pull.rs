@@ -117,5 +117,5 @@ fn load(context: &Context, from: Destination, platform: Option<Platform>) -> Res
         }
         Destination::Registry(_) => unreachable!("a registry is no local place"),
     };
-    super::load::load(context, from, tag.as_deref(), platform)
+    super::load::load(context, context.ui, from, tag.as_deref(), platform)
 }

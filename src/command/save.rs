@@ -20,7 +20,7 @@ pub(super) struct Args {
     /// docker-archive:FILE[:NAME:TAG]
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<String>,
-    /// Write a file that docker load reads, instead of standard output
+    /// Write a file that docker load reads; - is standard output [default: -]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// How layers are compressed: gzip, zstd or none [default: as they came, else gzip]
@@ -51,7 +51,9 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
             return Err(usage("layers of such an archive are not compressed")
                 .hint("--compression is for oci: and oci-archive:"));
         }
-        return docker_archive(context, &store, images, args.output.as_deref());
+        let output = args.output.as_deref();
+        let file = output.filter(|path| *path != Path::new("-"));
+        return docker_archive(context, &store, images, file);
     };
     let [image] = &images[..] else {
         return Err(usage("no image is named"));

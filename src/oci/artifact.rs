@@ -66,9 +66,9 @@ impl Artifact {
             match put_manifest(repository, tag, OCI_MANIFEST, &bytes) {
                 // Registries on a plain file system do not see a blob while somebody else uploads
                 // the same one once more.
-                Err(Error::Status { status: 400, .. } | Error::NotFound { .. })
-                    if tries < TRIES =>
-                {
+                Err(Error::Status {
+                    status: 400 | 404, ..
+                }) if tries < TRIES => {
                     thread::sleep(WAIT * tries);
                     tries += 1;
                 }
@@ -195,8 +195,8 @@ pub(crate) fn put_manifest(
         body: Payload::Bytes(bytes),
         ..Ask::new(Method::PUT, &path, &what)
     })?;
-    if answer.status() != 201 {
-        return Err(answer.into_error(&what));
+    if !answer.is_success() {
+        return Err(answer.into_refusal(&what));
     }
     let digest = sha256(bytes);
     let told = answer.header("docker-content-digest");

@@ -23,7 +23,9 @@ use super::request::{Method, Payload, Request};
 use super::response::Response;
 
 /// How long a token is good for when its giver does not say (distribution's token protocol).
-const DEFAULT_LIFE: u64 = 60;
+const DEFAULT_LIFE: f64 = 60.0;
+/// The least and the most seconds that a token is believed to be good for.
+const LIVES: (f64, f64) = (1.0, 1e9);
 /// Tokens are small.
 const TOKEN_MAX: u64 = 1 << 20;
 
@@ -116,7 +118,7 @@ struct Answer {
     #[serde(default)]
     access_token: Option<String>,
     #[serde(default)]
-    expires_in: Option<u64>,
+    expires_in: Option<f64>,
 }
 
 impl Session {
@@ -142,6 +144,11 @@ impl Session {
     pub(crate) fn with_scope(mut self, scope: String) -> Self {
         self.scopes.push(scope);
         self
+    }
+
+    /// Whether there is a name to tell the registry.
+    pub(crate) fn is_named(&self) -> bool {
+        self.credentials.is_some()
     }
 
     /// The number and value of the `Authorization` to send, if any is known and still good.
@@ -188,6 +195,7 @@ impl Session {
         let refused = |reason: String| Error::Unauthorised {
             host: registry.to_owned(),
             what: self.what.clone(),
+            anonymous: !self.is_named(),
             reason,
         };
         let realm = challenge.get("realm").unwrap_or_default();
@@ -241,13 +249,19 @@ impl Session {
             url: url.as_str(),
             ..request
         };
-        let body = client
-            .send(&request)?
-            .expect(&self.what)?
-            .body(realm, TOKEN_MAX)?;
+        let answer = client.send(&request)?;
+        if matches!(answer.status(), 401 | 403) {
+            let reason = answer.reason();
+            return Err(refused(format!("its token server `{realm}`: {reason}")));
+        }
+        if !answer.is_success() {
+            return Err(answer.into_refusal(realm));
+        }
+        let body = answer.body(realm, TOKEN_MAX)?;
         let token: Answer = serde_json::from_slice(&body)
             .map_err(|_| refused(format!("`{realm}` did not answer with a token")))?;
-        let life = Duration::from_secs(token.expires_in.unwrap_or(DEFAULT_LIFE).max(1));
+        let life = token.expires_in.unwrap_or(DEFAULT_LIFE);
+        let life = Duration::from_secs_f64(life.clamp(LIVES.0, LIVES.1));
         let text = token.token.filter(|t| !t.is_empty()).or(token.access_token);
         let text = text
             .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))

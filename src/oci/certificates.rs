@@ -32,6 +32,20 @@ impl Certificates {
         &self.directory
     }
 
+    /// The error that the library takes none of this.
+    pub(crate) fn unusable(&self, error: &reqwest::Error) -> Error {
+        let reason = match super::unreachable::innermost(error) {
+            reason if reason.contains("UnsupportedCertVersion") => {
+                "the client certificate is X.509 of version 1, and version 3 is needed".to_owned()
+            }
+            reason => reason,
+        };
+        Error::Configuration {
+            origin: self.directory.display().to_string(),
+            reason,
+        }
+    }
+
     /// Reads everything into a client's settings.
     pub(crate) fn install(&self, mut builder: ClientBuilder) -> Result<ClientBuilder> {
         let files = fs::read_dir(&self.directory)
@@ -66,6 +80,6 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 fn wrong(file: &Path, error: &reqwest::Error) -> Error {
     Error::Configuration {
         origin: file.display().to_string(),
-        reason: super::http::innermost(error),
+        reason: super::unreachable::innermost(error),
     }
 }

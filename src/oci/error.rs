@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use racker_store::Digest;
 
+use super::registries::HUB_SERVER as HUB;
 use super::registries_conf::VERSION_1;
 
 /// How the reason begins when not even a connection could be tried.
@@ -68,6 +69,16 @@ pub enum Error {
         host: String,
         /// What was asked for.
         what: String,
+        /// Whether it was not told who asks.
+        anonymous: bool,
+        /// What the server said.
+        reason: String,
+    },
+    /// The server does not take the credentials that somebody wants to log in with.
+    #[error("{host} refuses access: the user name or the password is wrong: {reason}")]
+    Login {
+        /// Host and port.
+        host: String,
         /// What the server said.
         reason: String,
     },
@@ -205,15 +216,28 @@ impl Error {
             Self::Unreachable { reason, .. } if reason.starts_with(NO_CLIENT) => {
                 "the system's certificates may be missing: apt-get install ca-certificates"
             }
-            Self::Unreachable { reason, .. } if super::http::about_certificates(reason) => {
+            Self::Unreachable { reason, .. } if super::unreachable::about_certificates(reason) => {
                 "certificates of a registry, and for it, lie in certs.d/HOST[:PORT]; one that has no \
                  valid certificate must be marked `insecure` in registries.conf"
+            }
+            Self::Unreachable { reason, .. } if super::unreachable::about_plain(reason) => {
+                "it speaks no TLS: for plain HTTP, mark it `insecure` in registries.conf, or write --insecure"
             }
             Self::Unreachable { .. } => {
                 "check the name, the network and the proxy; a mirror can be named in registries.conf"
             }
-            Self::Unauthorised { .. } => {
-                "the name may be misspelt: registries hide what does not exist behind this answer"
+            Self::Unauthorised {
+                host, anonymous, ..
+            } => {
+                let misspelt = "the name may be misspelt: registries hide what does not exist behind this answer";
+                let host = if host == HUB { "docker.io" } else { host };
+                let login = format!("racker login {host}, if it is not for everybody");
+                let login = Some(login).filter(|_| *anonymous);
+                return login.into_iter().chain([misspelt.to_owned()]).collect();
+            }
+            Self::Login { .. } => "some registries want a token in place of the password",
+            Self::Archive { reason, .. } if reason.starts_with(super::tarball::NO_IMAGES) => {
+                "a root filesystem becomes an image with racker import FILE NAME"
             }
             Self::NotFound { what, .. } if what.contains("://") => {
                 "check the URL; what was there may have moved"

@@ -6,9 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -19,9 +18,11 @@ use reqwest::header::{AUTHORIZATION, LOCATION, RETRY_AFTER};
 use super::certificates::Certificates;
 use super::endpoint::is_loopback;
 use super::error::{Error, NO_CLIENT, Result};
+use super::proxies::Proxies;
 use super::request::{Method, Payload, Request};
 use super::response::Response;
 use super::retry::{Retry, retry_after};
+use super::unreachable::{innermost, unreachable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const REDIRECTS: usize = 10;
@@ -35,11 +36,19 @@ const USER_AGENT: &str = concat!("racker/", env!("CARGO_PKG_VERSION"));
 #[derive(Default)]
 pub struct Client {
     retry: Retry,
-    verified: OnceLock<blocking::Client>,
-    unverified: OnceLock<blocking::Client>,
-    direct: OnceLock<blocking::Client>,
-    /// By the directory that their certificates came from, and whether they verify.
-    own: Mutex<BTreeMap<(PathBuf, bool), blocking::Client>>,
+    proxies: Proxies,
+    clients: Mutex<BTreeMap<Kind, blocking::Client>>,
+}
+
+/// What the library's clients differ in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    /// The directory that their certificates came from.
+    certificates: Option<PathBuf>,
+    /// Whether they ask for a certificate.
+    verify: bool,
+    /// Whether they ask no proxy.
+    direct: bool,
 }
 
 impl fmt::Debug for Client {
@@ -62,6 +71,11 @@ impl Client {
             retry,
             ..Self::default()
         }
+    }
+
+    /// The same, with proxies that are checked.
+    pub fn through(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 
     /// The policy for failures.
@@ -116,6 +130,7 @@ impl Client {
                 return Ok(Response {
                     inner,
                     foreign,
+                    anonymous: true,
                     patience: self.retry.stall * BODY_STALLS,
                 });
             };
@@ -152,7 +167,10 @@ impl Client {
         let certificates = request.certificates.filter(|_| !foreign);
         let client = self
             .connection(url, request.insecure, certificates)
-            .map_err(|error| (error, true))?;
+            .map_err(|error| {
+                let may_pass = matches!(error, Error::Unreachable { .. });
+                (error, may_pass)
+            })?;
         let mut builder = client.request(request.method.clone(), url.clone());
         for (name, value) in request.headers {
             builder = builder.header(*name, *value);
@@ -177,31 +195,30 @@ impl Client {
     ) -> Result<blocking::Client> {
         let local = url.host_str().is_some_and(is_loopback);
         let verify = url.scheme() == "https" && !insecure;
-        if let Some(certificates) = certificates.filter(|_| url.scheme() == "https") {
-            let mut own = self.own.lock().unwrap();
-            let key = (certificates.directory().to_owned(), verify);
-            if let Some(client) = own.get(&key) {
-                return Ok(client.clone());
-            }
-            let builder = certificates.install(self.builder(verify, local))?;
-            let client = builder.build().map_err(|error| Error::Configuration {
-                origin: certificates.directory().display().to_string(),
-                reason: innermost(&error),
-            })?;
-            own.insert(key, client.clone());
-            return Ok(client);
+        let certificates = certificates.filter(|_| url.scheme() == "https");
+        let direct = (local && !verify) || self.proxies.bypassed(url);
+        if !direct {
+            self.proxies.check(url.scheme())?;
         }
-        let cell = match (verify, local) {
-            (true, _) => &self.verified,
-            (false, true) => &self.direct,
-            (false, false) => &self.unverified,
+        let kind = Kind {
+            certificates: certificates.map(|it| it.directory().to_owned()),
+            verify,
+            direct,
         };
-        if let Some(client) = cell.get() {
+        let mut clients = self.clients.lock().unwrap();
+        if let Some(client) = clients.get(&kind) {
             return Ok(client.clone());
         }
-        let client = self.builder(verify, local && !verify).build();
-        let client = client.map_err(|error| no_client(url, &error))?;
-        Ok(cell.get_or_init(|| client).clone())
+        let builder = self.builder(verify, direct);
+        let client = match certificates {
+            Some(own) => own
+                .install(builder)?
+                .build()
+                .map_err(|error| own.unusable(&error))?,
+            None => builder.build().map_err(|error| no_client(url, &error))?,
+        };
+        clients.insert(kind, client.clone());
+        Ok(client)
     }
 
     fn builder(&self, verify: bool, direct: bool) -> blocking::ClientBuilder {
@@ -242,53 +259,4 @@ pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// A refused connection or an unknown certificate stays what it is; all else may pass.
-fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
-    let reason = if error.is_timeout() {
-        "timed out".to_owned()
-    } else {
-        innermost(error)
-    };
-    let refused = chain(error).any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-    });
-    let lasting = refused
-        || about_certificates(&reason)
-        || reason.contains("InvalidContentType")
-        || reason.contains("NoApplicationProtocol");
-    (
-        Error::Unreachable {
-            host: authority(url),
-            reason,
-        },
-        !lasting && !error.is_builder(),
-    )
-}
-
-/// Whether a reason is that a certificate is missing or is not taken, on either side.
-pub(super) fn about_certificates(reason: &str) -> bool {
-    reason.to_ascii_lowercase().contains("certificate")
-}
-
-/// Whether a reason shows that the server speaks TLS.
-pub(super) fn about_tls(reason: &str) -> bool {
-    about_certificates(reason) || reason.contains("fatal alert")
-}
-
-fn chain<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
-/// The last message of a chain of causes: the one with something to say.
-pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    chain(error)
-        .last()
-        .map(ToString::to_string)
-        .unwrap_or_default()
 }

@@ -12,10 +12,15 @@ use super::request::Method;
 pub fn check_login(client: &Client, server: Endpoint, credentials: Credentials) -> Result<()> {
     let host = server.host.clone();
     let registry = Repository::registry(client, server, Some(credentials));
-    let answer = registry.ask(&Ask::new(Method::GET, "", "the registry"))?;
+    let refused = |error| match error {
+        Error::Unauthorised { host, reason, .. } => Error::Login { host, reason },
+        error => error,
+    };
+    let answer = registry.ask(&Ask::new(Method::GET, "", "the registry"));
+    let answer = answer.map_err(refused)?;
     match answer.status() {
         200 => Ok(()),
-        401 | 403 => Err(answer.into_error("the registry")),
+        401 | 403 => Err(refused(answer.into_error("the registry"))),
         status => Err(Error::Status {
             url: format!("{host}/v2/"),
             status,

@@ -119,7 +119,7 @@ fn received(answer: &Response) -> Option<u64> {
 pub(super) fn may_pass(error: &Error) -> bool {
     match error {
         Error::Status { status, .. } => super::retry::Retry::is_transient(*status),
-        Error::Unreachable { reason, .. } => !super::http::about_certificates(reason),
+        Error::Unreachable { reason, .. } => !super::unreachable::about_certificates(reason),
         Error::RateLimited { .. } | Error::Transfer { .. } => true,
         _ => false,
     }

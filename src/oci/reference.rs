@@ -38,7 +38,7 @@ impl Reference {
     /// Parses and completes a reference as a user writes it.
     pub fn parse(text: &str) -> Result<Self> {
         parse(text).map_err(|reason| Error::Reference {
-            text: text.to_owned(),
+            text: without_credentials(text),
             reason,
         })
     }
@@ -140,6 +140,9 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
     if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Err("64 hexadecimal digits are an id, not a name");
     }
+    if has_credentials(text) {
+        return Err("a user and a password do not belong into a name: racker login keeps them");
+    }
     let (rest, digest) = match text.split_once('@') {
         None => (text, None),
         Some((rest, digest)) => (rest, Some(parse_digest(digest)?)),
@@ -178,6 +181,20 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
         tag,
         digest,
     })
+}
+
+/// Whether something comes before an `@` that is no name before a digest: `user:password@host/name`.
+fn has_credentials(text: &str) -> bool {
+    text.rsplit_once('@')
+        .is_some_and(|(_, behind)| behind.contains('/'))
+}
+
+/// The text as it may be shown.
+fn without_credentials(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, behind)) if has_credentials(text) => format!("***@{behind}"),
+        _ => text.to_owned(),
+    }
 }
 
 fn split_domain(text: &str) -> (Option<&str>, &str) {
@@ -332,6 +349,22 @@ mod tests {
         let pinned = Reference::parse(&format!("a@{SHA}")).unwrap();
         assert_eq!(pinned.tag(), None);
         assert_eq!(pinned.familiar(), format!("a@{SHA}"));
+    }
+
+    #[test]
+    fn credentials_are_not_repeated() {
+        for text in [
+            "me:secret@a.example/x:1",
+            "docker://me:s/ecret@a.example:5000/x",
+            "https://me:secret@a.example/x",
+        ] {
+            let error = Reference::parse(text).unwrap_err().to_string();
+            assert!(error.contains("do not belong into a name"), "{error}");
+            assert!(
+                error.contains("a.example") && !error.contains("ecret"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

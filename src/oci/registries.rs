@@ -24,7 +24,8 @@ use super::short_names::ShortNames;
 
 const SYSTEM: &str = "/etc/containers/registries.conf";
 /// Where Docker Hub answers.
-const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");
+pub(super) const HUB_SERVER: &str = "registry-1.docker.io";
+const HUB: (&str, &str) = ("docker.io", HUB_SERVER);
 
 /// Where the configuration is; the caller has read the environment.
 #[derive(Clone, Debug, Default)]
@@ -251,7 +252,7 @@ fn parse_mirrors(text: &str) -> Result<Vec<(String, String)>> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| match pair.split_once('=') {
             Some((prefix, location)) if !prefix.is_empty() && !location.is_empty() => Ok((
-                prefix.trim().to_owned(),
+                prefix.trim().trim_end_matches('/').to_owned(),
                 location.trim().trim_end_matches('/').to_owned(),
             )),
             _ => Err(Error::Configuration {
@@ -359,7 +360,8 @@ mod tests {
 
     #[test]
     fn extra_mirrors_come_first() {
-        let extra = parse_mirrors(" docker.io=127.0.0.1:1/p/ , plain.example:80=[::1]:2,").unwrap();
+        let extra =
+            parse_mirrors(" docker.io/=127.0.0.1:1/p/ , plain.example:80=[::1]:2,").unwrap();
         let r = Registries {
             extra,
             ..registries()

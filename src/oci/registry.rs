@@ -8,12 +8,13 @@ use racker_store::Digest;
 use super::auth::{Credentials, Session};
 use super::endpoint::Endpoint;
 use super::error::{Error, Result};
-use super::http::{Client, about_tls};
+use super::http::Client;
 use super::manifest::{ACCEPT, Blob, MANIFEST_MAX, Raw, sha256};
 use super::request::{Method, Payload, Request};
 use super::response::Response;
 use super::retry::Retry;
 use super::transfer::{Open, Transfer};
+use super::unreachable::about_tls;
 
 /// Pages of a list of tags.
 const PAGES: usize = 1000;
@@ -274,6 +275,7 @@ impl<'a> Repository<'a> {
         };
         let mut response = self.client.send_with(&request, retry)?;
         response.foreign |= !at_home;
+        response.anonymous = !self.session.is_named();
         Ok(response)
     }
 }

@@ -13,7 +13,7 @@ use super::retry::Retry;
 use super::server::{Asked, Server, answer, ok};
 use super::transfer::Transfer;
 
-fn client() -> Client {
+pub(super) fn client() -> Client {
     let first = Duration::from_millis(1);
     Client::with_retry(Retry {
         attempts: 3,
@@ -26,7 +26,7 @@ fn repository<'a>(client: &'a Client, host: &str) -> Repository<'a> {
     repository_for(client, host, None)
 }
 
-fn repository_for<'a>(
+pub(super) fn repository_for<'a>(
     client: &'a Client,
     host: &str,
     credentials: Option<Credentials>,

@@ -9,6 +9,9 @@ use reqwest::blocking;
 
 use super::certificates::Certificates;
 
+/// Bytes of a file that is read into memory as a whole.
+const AT_ONCE: u64 = 8 << 20;
+
 /// One request, without what redirects make of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Request<'a> {
@@ -63,6 +66,12 @@ impl Payload<'_> {
         Ok(match self {
             Self::Nothing => None,
             Self::Bytes(bytes) | Self::Secret(bytes) => Some(blocking::Body::from(bytes.to_vec())),
+            // Of bytes in memory the library tells why they could not be sent.
+            Self::File(file, size) if *size <= AT_ONCE => {
+                let mut bytes = vec![0; *size as usize];
+                file.read_exact_at(&mut bytes, 0)?;
+                Some(blocking::Body::from(bytes))
+            }
             Self::File(file, size) => {
                 let reader = FromStart {
                     file: file.try_clone()?,

@@ -8,8 +8,9 @@ use reqwest::blocking;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 
 use super::error::{Error, Result};
-use super::http::{authority, innermost};
+use super::http::authority;
 use super::retry::retry_after;
+use super::unreachable::innermost;
 
 /// An answer whose body has not been read.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Response {
     pub(super) inner: blocking::Response,
     /// Whether another origin than the one asked gave this answer.
     pub foreign: bool,
+    /// Whether racker could not say who asks.
+    pub anonymous: bool,
     /// How long a small body may take.
     pub(super) patience: Duration,
 }
@@ -24,6 +27,10 @@ pub(crate) struct Response {
 impl Response {
     pub(crate) fn status(&self) -> u16 {
         self.inner.status().as_u16()
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        self.inner.status().is_success()
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -116,6 +123,7 @@ impl Response {
             401 | 403 => Error::Unauthorised {
                 host,
                 what,
+                anonymous: self.anonymous,
                 reason: self.reason(),
             },
             404 | 410 => Error::NotFound { host, what },
@@ -128,8 +136,20 @@ impl Response {
         }
     }
 
+    /// The error that this answer to something that was sent means: 404 is about what that refers to.
+    pub(crate) fn into_refusal(self, what: &str) -> Error {
+        match self.status() {
+            404 => Error::Status {
+                url: what.to_owned(),
+                status: 404,
+                reason: self.reason(),
+            },
+            _ => self.into_error(what),
+        }
+    }
+
     /// What the body of an error answer says, by the registries' convention or as plain text.
-    fn reason(self) -> String {
+    pub(crate) fn reason(self) -> String {
         let status = self.inner.status();
         let fallback = status.canonical_reason().unwrap_or("").to_lowercase();
         let Ok(body) = self.body("", 16 * 1024) else {

@@ -12,9 +12,18 @@ use racker_store::{StageDir, Store};
 
 use super::decompress::{Compression, Decompress};
 use super::error::{Error, Result};
+use crate::shown::shown;
 
+/// What a tar's length is a multiple of, in bytes. Source: tar(5).
+const BLOCK: u64 = 512;
+/// Characters of what the library says.
+const SAID: usize = 200;
 /// Members of one archive.
 const MEMBERS: usize = 100_000;
+/// How the reason begins where an archive is whole, and of another kind.
+pub(super) const NO_IMAGES: &str = "it has no images";
+/// What is wrong with an archive that ends too early.
+const CUT: &str = "it is cut off";
 /// Symbolic links in a row.
 const LINKS: usize = 8;
 
@@ -72,26 +81,38 @@ impl Tarball {
         let mut reader = Decompress::new(source).map_err(failed)?;
         io::copy(&mut reader, &mut copy).map_err(|error| Error::Decompress {
             what: shown.display().to_string(),
-            reason: error.to_string(),
+            reason: match error.kind() {
+                io::ErrorKind::UnexpectedEof => CUT.to_owned(),
+                _ => error.to_string(),
+            },
         })?;
         Self::scan(plain, shown, Some(stage))
     }
 
     fn scan(path: PathBuf, shown: &Path, stage: Option<StageDir>) -> Result<Self> {
         let failed = |error| Error::io(shown.display(), error);
-        let mut tar = tar::Archive::new(File::open(&path).map_err(failed)?);
+        let file = File::open(&path).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut tar = tar::Archive::new(file);
         let mut archive = Self {
             path,
             shown: shown.to_owned(),
             members: BTreeMap::new(),
             _stage: stage,
         };
+        if length == 0 {
+            return Err(archive.wrong("it is empty".to_owned()));
+        }
         for entry in tar.entries_with_seek().map_err(failed)? {
-            let entry = entry.map_err(|error| archive.wrong(format!("not a tar file: {error}")))?;
+            let entry = entry.map_err(|error| archive.unreadable(&error, length))?;
             let Ok(name) = String::from_utf8(entry.path_bytes().into_owned()) else {
                 continue;
             };
             let kind = entry.header().entry_type();
+            let end = entry.raw_file_position().saturating_add(entry.size());
+            if end > length && !kind.is_gnu_sparse() {
+                return Err(archive.wrong(CUT.to_owned()));
+            }
             let found = if kind.is_file() {
                 Found::File(Member {
                     offset: entry.raw_file_position(),
@@ -130,6 +151,16 @@ impl Tarball {
             path: self.shown.clone(),
             reason,
         }
+    }
+
+    /// The error that there is no member where one should be, in an archive of so many bytes.
+    fn unreadable(&self, error: &io::Error, length: u64) -> Error {
+        if !self.members.is_empty() && !length.is_multiple_of(BLOCK) {
+            return self.wrong(CUT.to_owned());
+        }
+        // The library repeats what it cannot read.
+        let said: String = error.to_string().chars().take(SAID).collect();
+        self.wrong(format!("not a tar file: {}", shown(said.as_bytes())))
     }
 
     /// Whether there is such a member.

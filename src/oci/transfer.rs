@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::{Error, Result};
-use super::http::innermost;
 use super::response::Response;
 use super::retry::Retry;
+use super::unreachable::innermost;
 
 /// Breaks after which a transfer gives up, whatever progress it makes between them.
 const BREAKS: u32 = 100;

@@ -33,8 +33,9 @@ pub(crate) fn is_there(
     blob: &Blob,
     source: Option<&str>,
 ) -> Result<bool> {
-    let what = blob.digest.to_string();
-    let path = format!("blobs/{what}");
+    let what = named(repository, blob);
+    let digest = blob.digest.to_string();
+    let path = format!("blobs/{digest}");
     let head = repository.ask(&Ask::new(Method::HEAD, &path, &what))?;
     if head.status() == 200 {
         return Ok(true);
@@ -45,7 +46,7 @@ pub(crate) fn is_there(
     let Some(source) = source.filter(|source| *source != repository.repository()) else {
         return Ok(false);
     };
-    let query = [("mount", what.as_str()), ("from", source)];
+    let query = [("mount", digest.as_str()), ("from", source)];
     let path = format!("blobs/uploads/?{}", encoded(&query)?);
     let mut ask = Ask::new(Method::POST, &path, &what);
     ask.body = Payload::Bytes(b"");
@@ -60,6 +61,11 @@ pub(crate) fn is_there(
         let _ = repository.ask(&Ask::new(Method::DELETE, address.as_str(), &what));
     }
     Ok(answer.status() == 201)
+}
+
+/// What errors call a blob.
+fn named(repository: &Repository<'_>, blob: &Blob) -> String {
+    format!("{}@{}", repository.repository(), blob.digest)
 }
 
 /// A file without a name for a blob whose digest is not known yet: in `stage`, or in the system's
@@ -84,7 +90,7 @@ pub(crate) fn upload(
         pieces: Pieces {
             repository,
             file,
-            what: blob.digest.to_string(),
+            what: named(repository, blob),
         },
         blob,
         whole: ahead.is_none() && blob.size <= PIECE,
@@ -158,11 +164,11 @@ impl Upload<'_> {
             headers: &[BINARY],
             body,
             once: true,
-            ..Ask::new(Method::PUT, address.as_str(), &digest)
+            ..Ask::new(Method::PUT, address.as_str(), &self.pieces.what)
         };
         let answer = self.pieces.repository.ask(&ask)?;
-        if answer.status() != 201 {
-            return Err(answer.into_error(&digest));
+        if !answer.is_success() {
+            return Err(answer.into_error(&self.pieces.what));
         }
         self.tell(self.blob.size);
         Ok(())

@@ -43,4 +43,29 @@ fn a_proxy_is_asked_for_what_is_elsewhere() {
     assert!(!output.status.success());
     assert!(said.contains("cannot reach registry.example"), "{said}");
     assert_eq!(proxy.asked().len(), before);
+    // A port is part of that.
+    let output = pull(&address, &[("no_proxy", "registry.example:443")]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let asked = &proxy.asked()[before..];
+    assert!(!asked.is_empty() && asked.iter().all(|it| it.method != "CONNECT"));
+}
+
+#[test]
+fn what_is_no_proxy_is_named() {
+    for (value, message) in [
+        (
+            "socks5://me:secret@127.0.0.1:1",
+            "https_proxy: proxies of the kind `socks5`",
+        ),
+        (
+            "http://me:secret@127.0.0.1:99999",
+            "https_proxy: it is no address of a proxy",
+        ),
+    ] {
+        let output = pull("http://127.0.0.1:1", &[("https_proxy", value)]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(message) && !said.contains("secret"), "{said}");
+    }
 }

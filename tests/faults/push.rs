@@ -1,7 +1,10 @@
 //! Faults while an image is pushed.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use racker::oci::{self, Options, Reference, Registries, outgoing};
@@ -203,6 +206,30 @@ pub(crate) fn faults() -> Vec<Fault> {
             },
         ),
         fault(
+            "manifest whose blob is not known (404)",
+            Refused("unexpected answer 404: blob unknown to registry"),
+            |asked, _| {
+                let body = br#"{"errors":[{"message":"blob unknown to registry"}]}"#;
+                asked
+                    .path
+                    .contains("/manifests/")
+                    .then(|| Answer::new("404 No", body))
+            },
+        ),
+        fault("manifest that is taken with 202", Done, |asked, kept| {
+            asked.path.contains("/manifests/").then(|| {
+                kept.manifest = Some(asked.body.clone());
+                Answer::new("202 Soon", b"")
+            })
+        }),
+        fault("uploads that end with 204", Done, |asked, kept| {
+            let last = asked.method == "PUT" && asked.path.contains("/uploads/");
+            last.then(|| {
+                kept.answer(asked);
+                Answer::raw("HTTP/1.1 204 Done\r\nConnection: close\r\n\r\n")
+            })
+        }),
+        fault(
             "manifest kept under another digest",
             Refused("digest mismatch"),
             |asked, _| {
@@ -260,6 +287,42 @@ fn every_fault_ends_well() {
         check(&store, &["localhost/noise:1".to_owned()])
             .map_err(|reason| format!("{}: {reason}", row.name))
     });
+}
+
+/// What goes in one request, 6 MiB of it, to a registry that ends that: its reason is told.
+#[test]
+fn what_ends_an_upload_is_told() {
+    let early = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (there, nobody) = (early.local_addr().unwrap().to_string(), "127.0.0.1:1");
+    // Answers before it read the body, and reads the rest.
+    thread::spawn(move || {
+        for mut stream in early.incoming().flatten() {
+            let body = r#"{"errors":[{"message":"at most 1 MiB"}]}"#;
+            let (head, length) = ("HTTP/1.1 413 Large\r\nConnection: close", body.len());
+            let _ = write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+    });
+    for (host, message) in [
+        (there.as_str(), "unexpected answer 413: at most 1 MiB"),
+        (nobody, "Connection refused"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path());
+        let (client, registries) = (client(), Registries::default());
+        let options = Options::new(&client, &registries);
+        let archive = tar(&[("noise", &noise(6 << 20))]);
+        let image = oci::rootfs::import(&store, "noise", &*archive, "noise", &options).unwrap();
+        let kept = Mutex::new(Kept::default());
+        let location = format!("202 Go\r\nLocation: http://{host}/v2/a/b/blobs/uploads/1");
+        let wire = Wire::start(move |asked| match asked.method.as_str() {
+            "POST" => Answer::new(&location, b""),
+            _ => kept.lock().unwrap().answer(asked),
+        });
+        let target = Reference::parse(&format!("{}/a/b", wire.host)).unwrap();
+        let error = outgoing::push(&store, &image, &target, None, &options).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
 }
 
 /// A registry that does not know the repository is not asked for the layer, and gets it while it is packed.
