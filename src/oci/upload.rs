@@ -190,12 +190,13 @@ fn encoded(pairs: &[(&str, &str)]) -> Result<String> {
     Ok(url.query().unwrap_or_default().to_owned())
 }
 
-/// Whether an error says that the registry wants no pieces, or not these.
+/// Whether an error says that the registry wants no pieces, or not these. One that finds a piece too large (413)
+/// does not take the whole.
 fn refuses_pieces(error: &Error) -> bool {
     matches!(
         error,
         Error::Status {
-            status: 400..=499 | 501,
+            status: 400..=412 | 414..=499 | 501,
             ..
         } | Error::NotFound { .. }
     )

@@ -289,7 +289,7 @@ fn every_fault_ends_well() {
     });
 }
 
-/// What goes in one request, 6 MiB of it, to a registry that ends that: its reason is told.
+/// What goes in one request, and in pieces, to a registry that ends that: its reason is told.
 #[test]
 fn what_ends_an_upload_is_told() {
     let early = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -303,15 +303,18 @@ fn what_ends_an_upload_is_told() {
             let _ = io::copy(&mut stream, &mut io::sink());
         }
     });
-    for (host, message) in [
-        (there.as_str(), "unexpected answer 413: at most 1 MiB"),
-        (nobody, "Connection refused"),
+    let large = "unexpected answer 413: at most 1 MiB";
+    for (host, size, message) in [
+        (there.as_str(), 6, large),
+        (there.as_str(), 10, large),
+        (nobody, 6, "Connection refused"),
+        (nobody, 10, "Connection refused"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path());
         let (client, registries) = (client(), Registries::default());
         let options = Options::new(&client, &registries);
-        let archive = tar(&[("noise", &noise(6 << 20))]);
+        let archive = tar(&[("noise", &noise(size << 20))]);
         let image = oci::rootfs::import(&store, "noise", &*archive, "noise", &options).unwrap();
         let kept = Mutex::new(Kept::default());
         let location = format!("202 Go\r\nLocation: http://{host}/v2/a/b/blobs/uploads/1");
