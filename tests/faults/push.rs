@@ -1,13 +1,13 @@
 //! Faults while an image is pushed.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use racker::oci::{self, Options, Reference, Registries, outgoing};
+use racker::oci::{self, Client, Options, Reference, Registries, Retry, outgoing};
 
 use crate::picture::{digest, noise, tar};
 use crate::wire::{Answer, Asked, Wire};
@@ -294,13 +294,17 @@ fn every_fault_ends_well() {
 fn what_ends_an_upload_is_told() {
     let early = TcpListener::bind("127.0.0.1:0").unwrap();
     let (there, nobody) = (early.local_addr().unwrap().to_string(), "127.0.0.1:1");
-    // Answers before it read the body, and reads the rest.
+    // Answers when the request has begun, and reads the rest.
     thread::spawn(move || {
         for mut stream in early.incoming().flatten() {
-            let body = r#"{"errors":[{"message":"at most 1 MiB"}]}"#;
-            let (head, length) = ("HTTP/1.1 413 Large\r\nConnection: close", body.len());
-            let _ = write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{body}");
-            let _ = io::copy(&mut stream, &mut io::sink());
+            thread::spawn(move || {
+                let body = r#"{"errors":[{"message":"at most 1 MiB"}]}"#;
+                let (head, length) = ("HTTP/1.1 413 Large\r\nConnection: close", body.len());
+                let answer = format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+                let _ = stream.read(&mut [0; 64]);
+                let _ = stream.write_all(answer.as_bytes());
+                let _ = io::copy(&mut stream, &mut io::sink());
+            });
         }
     });
     let large = "unexpected answer 413: at most 1 MiB";
@@ -312,7 +316,12 @@ fn what_ends_an_upload_is_told() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path());
-        let (client, registries) = (client(), Registries::default());
+        let retry = Retry {
+            attempts: 2,
+            first: Duration::from_millis(1),
+            ..Retry::default()
+        };
+        let (client, registries) = (Client::with_retry(retry), Registries::default());
         let options = Options::new(&client, &registries);
         let archive = tar(&[("noise", &noise(size << 20))]);
         let image = oci::rootfs::import(&store, "noise", &*archive, "noise", &options).unwrap();
