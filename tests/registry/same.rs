@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use racker::oci::{self, Client, Error, Options, Reference, Registries, Status};
+use racker_store::Digest;
 
 use crate::listing::{assert_same, of_directory, of_tree};
 use crate::odd::odd_layers;
@@ -165,9 +166,17 @@ fn layers_are_applied_as_umoci_does_and_shared() {
     let pinned = images[1].source.clone().unwrap();
     assert!(pinned.contains("@sha256:"));
     drop(registry);
-    // Pinned to another name, it is not in the store; the registry is gone.
+    // The registry is gone: what was pulled by a tag is there by its digest, and no other is.
+    let pulled = pull(&store, &pinned).unwrap();
+    assert_eq!(pulled.status, Status::UpToDate);
+    assert_eq!(
+        (&pulled.image.name, pulled.image.tree),
+        (&pinned, images[1].tree)
+    );
+    let (repository, _) = pinned.split_once('@').unwrap();
+    let absent = format!("{repository}@{}", Digest::from_bytes([7; 32]));
     assert!(matches!(
-        pull(&store, &pinned),
+        pull(&store, &absent),
         Err(Error::Unreachable { .. })
     ));
     assert_undamaged(&store);
