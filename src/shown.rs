@@ -29,6 +29,20 @@ pub fn shown_path(path: &[u8]) -> String {
     format!("/{}", shown(path))
 }
 
+/// Text of somebody else's without its control characters, which could say something else on a terminal.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            let mut utf8 = [0; 4];
+            escape(&mut plain, c.encode_utf8(&mut utf8).as_bytes());
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
 fn escape(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
         // Writing to a string does not fail.
@@ -46,5 +60,6 @@ mod tests {
         assert_eq!(shown(b"a\n\x1b[1m\\x0a\xff"), "a\\x0a\\x1b[1m\\\\x0a\\xff");
         assert_eq!(shown("\u{85}".as_bytes()), "\\xc2\\x85");
         assert_eq!(shown_path(b""), "/");
+        assert_eq!(plain("a\\b\n\x1b[1mc"), "a\\b\\x0a\\x1b[1mc");
     }
 }

@@ -10,6 +10,7 @@ use racker_store::Digest;
 
 use super::registries::HUB_SERVER as HUB;
 use super::registries_conf::VERSION_1;
+use crate::shown::plain;
 
 /// How the reason begins when not even a connection could be tried.
 pub(crate) const NO_CLIENT: &str = "no HTTP client";
@@ -273,8 +274,9 @@ impl Error {
 
     pub(crate) fn refused(what: impl ToString, reason: impl ToString) -> Self {
         Self::Refused {
-            what: what.to_string(),
-            reason: reason.to_string(),
+            what: plain(&what.to_string()),
+            // What others wrote is in there.
+            reason: plain(&reason.to_string()),
         }
     }
 

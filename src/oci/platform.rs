@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::Error;
+use crate::shown::plain;
 
 /// What an image is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,10 +101,10 @@ fn is_known(word: &str) -> bool {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant
-            .iter()
-            .try_for_each(|variant| write!(f, "/{variant}"))
+        // An index is anybody's.
+        write!(f, "{}/{}", plain(&self.os), plain(&self.architecture))?;
+        let mut variants = self.variant.iter();
+        variants.try_for_each(|variant| write!(f, "/{}", plain(variant)))
     }
 }
 
