@@ -271,7 +271,11 @@ fn shared(file: &File) -> Result<cache::Settings, Failure> {
     let place = |text: &String| parse_cache(text).map_err(|error| wrong("no cache", &error));
     let key = |text: &String| {
         let key = text.parse::<cache::PublicKey>();
-        key.map_err(|error| wrong(&format!("trusted-keys has {text:?}"), &error))
+        // By its name alone: it may be a secret one.
+        let name = text
+            .split_once(':')
+            .map_or("a key without a name", |it| it.0);
+        key.map_err(|error| wrong(&format!("trusted-keys has {name:?}"), &error))
     };
     let read = file.cache.iter().flatten().map(place);
     let trusted = file.trusted_keys.iter().flatten().map(key);

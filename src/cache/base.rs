@@ -82,6 +82,10 @@ impl Cache<'_> {
             return Ok(false);
         }
         let target = place.reference.with_tag(&format!("{tag}-image"))?;
+        let options = &Options {
+            client: place.repository.client(),
+            ..options.clone()
+        };
         let copy = outgoing::push(store, image, &target, Some(Encoding::Zstd), options)?;
         let mut signed = Signed::new(BaseClaim { manifest, copy }.text());
         signed.sign(key);

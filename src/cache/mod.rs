@@ -104,13 +104,12 @@ impl From<Error> for Trouble {
 }
 
 impl<'a> Cache<'a> {
-    /// The caches of `settings`, those to read from by `quick`, which has little patience. With a
-    /// `signer` results are put where the settings say, by `client`. Asks nobody yet; what cannot be
-    /// asked, by the configuration of registries, is told and left out.
+    /// The caches of `settings`, asked by `client`, which has little patience and tries nothing
+    /// twice. With a `signer` results are put where the settings say. Asks nobody yet; what cannot
+    /// be asked, by the configuration of registries, is told and left out.
     pub fn open(
         settings: &Settings,
         signer: Option<SecretKey>,
-        quick: &'a Client,
         client: &'a Client,
         registries: &Registries,
         progress: &dyn Progress,
@@ -120,18 +119,15 @@ impl<'a> Cache<'a> {
             opened.inspect_err(tell).ok()
         };
         let sources = settings.read.iter();
-        let sources = sources.filter_map(|it| told(it, Place::to_read(it, quick, registries)));
-        let mut trusted = settings.trusted.clone();
-        // Whoever signs here is believed here.
-        trusted.extend(signer.iter().map(|key| key.public().clone()));
+        let sources = sources.filter_map(|it| told(it, Place::to_read(it, client, registries)));
         let target = settings.push.as_ref().zip(signer).and_then(|(it, key)| {
-            let place = told(it, Place::to_write(it, quick, client, registries))?;
+            let place = told(it, Place::to_write(it, client, registries))?;
             Some((place, key))
         });
         Self {
             sources: sources.collect(),
             target,
-            trusted,
+            trusted: settings.trusted.clone(),
             known: Mutex::default(),
             useless: Mutex::default(),
         }
@@ -292,6 +288,7 @@ fn is_lasting(error: &Error) -> bool {
             | Error::Unauthorised { .. }
             | Error::RateLimited { .. }
             | Error::Status { .. }
+            | Error::Transfer { .. }
             | Error::Url { .. }
             | Error::Configuration { .. }
     )

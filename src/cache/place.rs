@@ -10,37 +10,35 @@ pub(super) struct Place<'a> {
     pub(super) repository: Repository<'a>,
     /// Whether results are put there, and not looked for.
     pub(super) writes: bool,
-    /// The registry, to be asked once and in a hurry.
+    /// The registry, to be asked once whether it is there.
     registry: Repository<'a>,
 }
 
 impl<'a> Place<'a> {
     pub(super) fn to_read(
         reference: &Reference,
-        quick: &'a Client,
+        client: &'a Client,
         registries: &Registries,
     ) -> Result<Self> {
         let endpoint = registries.home(reference)?;
         let credentials = registries.credentials(&endpoint)?;
-        let repository = Repository::new(quick, endpoint, credentials);
-        Self::new(reference, quick, registries, repository, false)
+        let repository = Repository::new(client, endpoint, credentials);
+        Self::new(reference, registries, repository, false)
     }
 
     pub(super) fn to_write(
         reference: &Reference,
-        quick: &'a Client,
         client: &'a Client,
         registries: &Registries,
     ) -> Result<Self> {
         let endpoint = registries.home(reference)?;
         let credentials = registries.credentials(&endpoint)?;
         let repository = Repository::for_push(client, endpoint, credentials, None);
-        Self::new(reference, quick, registries, repository, true)
+        Self::new(reference, registries, repository, true)
     }
 
     fn new(
         reference: &Reference,
-        quick: &'a Client,
         registries: &Registries,
         repository: Repository<'a>,
         writes: bool,
@@ -54,9 +52,9 @@ impl<'a> Place<'a> {
         Ok(Self {
             name: reference.name(),
             reference: reference.clone(),
+            registry: Repository::registry(repository.client(), server, credentials),
             repository,
             writes,
-            registry: Repository::registry(quick, server, credentials),
         })
     }
 

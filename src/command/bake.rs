@@ -165,7 +165,7 @@ pub(super) fn run(context: &Context, args: Args) -> Result<u8, Failure> {
     }
     settings.cache.push = args.cache_push.or(settings.cache.push);
     let signer = match settings.cache.push {
-        Some(_) => Some(key::signer(&settings)?),
+        Some(_) => Some(key::signer(context.ui, &settings)?),
         None => None,
     };
     let context = &Context {

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::{Context, failed};
-use crate::cache::SecretKey;
+use crate::cache::{PublicKey, SecretKey};
 use crate::failure::{Failure, USAGE};
 use crate::settings::Settings;
+use crate::ui::Ui;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -74,10 +75,22 @@ fn generate(context: &Context, name: &str, output: Option<&Path>) -> Result<Secr
     Ok(key)
 }
 
-/// The key that the settings say results are signed with.
-pub(super) fn signer(settings: &Settings) -> Result<SecretKey, Failure> {
+/// The key that the settings say results are signed with. That others may read it is told.
+pub(super) fn signer(ui: Ui, settings: &Settings) -> Result<SecretKey, Failure> {
     match &settings.signing_key {
-        Some(path) => read(path),
+        Some(path) => {
+            let key = read(path)?;
+            let mode = fs::metadata(path).map_or(0, |it| it.permissions().mode());
+            if mode & 0o077 != 0 {
+                let path = path.display();
+                ui.say(format!(
+                    "warning: others may use the signing key {path} (mode {:04o})\n\
+                     hint: chmod 600 {path}",
+                    mode & 0o7777
+                ));
+            }
+            Ok(key)
+        }
         None => {
             let message =
                 "what goes into a shared cache is signed, and there is no key to sign with";
@@ -86,6 +99,16 @@ pub(super) fn signer(settings: &Settings) -> Result<SecretKey, Failure> {
                 .hint("signing-key in config.toml (or RACKER_SIGNING_KEY) names its file"))
         }
     }
+}
+
+/// The public key of whoever signs here, which is trusted here, if there is one. Whoever only reads
+/// does without where it cannot be had, and is told.
+pub(super) fn own(ui: Ui, settings: &Settings) -> Option<PublicKey> {
+    let key = settings.signing_key.as_deref().map(read)?;
+    let told = key.inspect_err(|error| {
+        ui.say(format!("warning: going on without it: {}", error.message));
+    });
+    told.ok().map(|key| key.public().clone())
 }
 
 fn read(path: &Path) -> Result<SecretKey, Failure> {

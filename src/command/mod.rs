@@ -419,10 +419,14 @@ impl Context {
         let cache = if self.settings.offline {
             Cache::none()
         } else {
-            {
-                let (settings, progress) = (&self.settings.cache, reporter.progress());
-                Cache::open(settings, signer, &hasty, &client, &registries, progress)
+            let mut settings = self.settings.cache.clone();
+            // Whoever signs here is believed here.
+            match &signer {
+                Some(key) => settings.trusted.push(key.public().clone()),
+                None if settings.read.is_empty() => {}
+                None => settings.trusted.extend(key::own(self.ui, &self.settings)),
             }
+            Cache::open(&settings, signer, &hasty, &registries, reporter.progress())
         };
         work(Workshop {
             store: &store,

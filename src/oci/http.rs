@@ -19,15 +19,22 @@ use super::certificates::Certificates;
 use super::endpoint::is_loopback;
 use super::error::{Error, NO_CLIENT, Result};
 use super::proxies::Proxies;
-use super::request::{Method, Payload, Request};
+use super::request::{Method, Payload, Request, SMALL};
 use super::response::Response;
 use super::retry::{Retry, retry_after};
 use super::unreachable::{innermost, unreachable};
+use super::watch::Watch;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The reason where a server says nothing, or takes nothing.
+pub(super) const TIMED_OUT: &str = "timed out";
 const REDIRECTS: usize = 10;
 /// Bytes a second below which an upload counts as stuck.
 const SLOWEST: u64 = 64 << 10;
+/// Bytes of an upload that may lie in buffers, so that nobody sees them get on.
+const BUFFERED: u64 = 512 << 10;
+/// Bytes a second that a server goes through at least where it has to.
+const WORK: u64 = 16 << 20;
 /// How many times the patience with silence a whole small document may take.
 const BODY_STALLS: u32 = 4;
 const USER_AGENT: &str = concat!("racker/", env!("CARGO_PKG_VERSION"));
@@ -178,12 +185,23 @@ impl Client {
         if let Some(authorization) = request.authorization.filter(|_| !foreign) {
             builder = builder.header(AUTHORIZATION, authorization);
         }
-        let body = request.body.body();
-        if let Some(body) = body.map_err(|error| (Error::io(request.url, error), false))? {
-            let patience = self.retry.stall + Duration::from_secs(request.body.size() / SLOWEST);
-            builder = builder.body(body).timeout(patience);
-        }
-        builder.send().map_err(|error| unreachable(url, &error))
+        // Where nothing is tried again, silence must be told from slowness.
+        let watch = self.retry.is_single().then(Watch::new);
+        let body = request.body.body(watch.as_ref());
+        let Some(body) = body.map_err(|error| (Error::io(request.url, error), false))? else {
+            return builder.send().map_err(|error| unreachable(url, &error));
+        };
+        let size = request.body.size();
+        let patience = self.retry.stall + Duration::from_secs(request.work / WORK);
+        let whole = patience + Duration::from_secs(size / SLOWEST);
+        let builder = builder.body(body).timeout(whole);
+        let Some(watch) = watch.filter(|_| size > SMALL) else {
+            return builder.send().map_err(|error| unreachable(url, &error));
+        };
+        let patience = patience + Duration::from_secs(size.min(BUFFERED) / SLOWEST);
+        let sent = watch.during(patience, || builder.send());
+        let sent = sent.ok_or_else(|| (silent(url), true))?;
+        sent.map_err(|error| unreachable(url, &error))
     }
 
     /// The library's client for a URL. Plain HTTP needs no certificates, which take long to load.
@@ -231,6 +249,13 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .tls_danger_accept_invalid_certs(!verify);
         if direct { builder.no_proxy() } else { builder }
+    }
+}
+
+fn silent(url: &Url) -> Error {
+    Error::Unreachable {
+        host: authority(url),
+        reason: TIMED_OUT.to_owned(),
     }
 }
 

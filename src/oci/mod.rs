@@ -69,6 +69,7 @@ mod tarball;
 mod transfer;
 mod unreachable;
 mod upload;
+mod watch;
 
 pub(crate) use artifact::{Artifact, Part, deposit, send};
 pub use auth::Credentials;

@@ -64,7 +64,7 @@ impl Pieces<'_> {
             Ok(answer) => answer.into_error(&self.what),
             Err(error) => error,
         };
-        if !may_pass(&error) {
+        if !may_pass(&error) || self.repository.client().retry().is_single() {
             return Err(error);
         }
         // How much of it arrived only the registry knows.

@@ -8,7 +8,7 @@ use racker_store::Digest;
 use super::auth::{Credentials, Session};
 use super::endpoint::Endpoint;
 use super::error::{Error, Result};
-use super::http::Client;
+use super::http::{Client, TIMED_OUT};
 use super::manifest::{ACCEPT, Blob, MANIFEST_MAX, Raw, sha256};
 use super::request::{Method, Payload, Request};
 use super::response::Response;
@@ -228,6 +228,12 @@ impl<'a> Repository<'a> {
                 return tried;
             }
             Err(Error::Unreachable { reason, .. }) if reason.contains("refused") => return tried,
+            // Whoever is silent here will be silent there: that is known after one wait.
+            Err(Error::Unreachable { reason, .. })
+                if patience.is_single() && reason.contains(TIMED_OUT) =>
+            {
+                return tried;
+            }
             Err(Error::Unreachable { .. }) => {
                 match self.request_by(second, ask, authorization, &once) {
                     // Where both fail, the one that the server speaks has the reason.
@@ -270,6 +276,7 @@ impl<'a> Repository<'a> {
             headers: ask.headers,
             authorization: authorization.filter(|_| at_home),
             body: ask.body,
+            work: ask.work,
             insecure: self.endpoint.insecure,
             certificates: self.endpoint.certificates.as_ref().filter(|_| at_home),
         };
@@ -288,6 +295,8 @@ pub(crate) struct Ask<'a> {
     pub path: &'a str,
     pub headers: &'a [(&'static str, &'a str)],
     pub body: Payload<'a>,
+    /// Bytes that the registry has to go through before it can answer, beside the body.
+    pub work: u64,
     /// For messages.
     pub what: &'a str,
     /// Whether a second try would do something else.
@@ -301,6 +310,7 @@ impl<'a> Ask<'a> {
             path,
             headers: &[],
             body: Payload::Nothing,
+            work: 0,
             what,
             once: false,
         }

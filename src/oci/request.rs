@@ -1,13 +1,17 @@
 //! What is asked of a server.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt as _;
 
 pub(crate) use reqwest::Method;
 use reqwest::blocking;
 
 use super::certificates::Certificates;
+use super::watch::Watch;
+
+/// Bytes of a body that need not be watched.
+pub(super) const SMALL: u64 = 64 << 10;
 
 /// Bytes of a file that is read into memory as a whole.
 const AT_ONCE: u64 = 8 << 20;
@@ -20,6 +24,8 @@ pub(crate) struct Request<'a> {
     pub headers: &'a [(&'static str, &'a str)],
     pub authorization: Option<&'a str>,
     pub body: Payload<'a>,
+    /// Bytes that the server has to go through before it can answer, beside the body.
+    pub work: u64,
     /// Take any certificate, and plain HTTP after a redirect.
     pub insecure: bool,
     /// Certificates for the origin that is asked, and for no other.
@@ -35,6 +41,7 @@ impl<'a> Request<'a> {
             headers: &[],
             authorization: None,
             body: Payload::Nothing,
+            work: 0,
             insecure: false,
             certificates: None,
         }
@@ -61,23 +68,33 @@ impl Payload<'_> {
         }
     }
 
-    /// The library's form of it.
-    pub(crate) fn body(&self) -> io::Result<Option<blocking::Body>> {
+    /// The library's form of it; a `watch` sees how it is read, if it is not small.
+    pub(super) fn body(&self, watch: Option<&Watch>) -> io::Result<Option<blocking::Body>> {
+        let size = self.size();
         Ok(match self {
             Self::Nothing => None,
-            Self::Bytes(bytes) | Self::Secret(bytes) => Some(blocking::Body::from(bytes.to_vec())),
+            Self::Bytes(bytes) | Self::Secret(bytes) => match watch {
+                Some(watch) if size > SMALL => {
+                    let reader = Cursor::new(bytes.to_vec());
+                    Some(blocking::Body::sized(watch.over(reader), size))
+                }
+                _ => Some(blocking::Body::from(bytes.to_vec())),
+            },
             // Of bytes in memory the library tells why they could not be sent.
-            Self::File(file, size) if *size <= AT_ONCE => {
-                let mut bytes = vec![0; *size as usize];
+            Self::File(file, _) if watch.is_none() && size <= AT_ONCE => {
+                let mut bytes = vec![0; size as usize];
                 file.read_exact_at(&mut bytes, 0)?;
                 Some(blocking::Body::from(bytes))
             }
-            Self::File(file, size) => {
+            Self::File(file, _) => {
                 let reader = FromStart {
                     file: file.try_clone()?,
                     offset: 0,
                 };
-                Some(blocking::Body::sized(reader, *size))
+                Some(match watch {
+                    Some(watch) => blocking::Body::sized(watch.over(reader), size),
+                    None => blocking::Body::sized(reader, size),
+                })
             }
         })
     }

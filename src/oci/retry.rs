@@ -38,15 +38,17 @@ impl Retry {
         }
     }
 
-    /// Little patience, for what can be done without.
+    /// No second try and little patience, for what can be done without.
     pub fn hasty() -> Self {
         Self {
-            attempts: 3,
-            ceiling: Duration::from_secs(1),
-            patience: Duration::from_secs(2),
             stall: Duration::from_secs(5),
-            ..Self::default()
+            ..Self::never()
         }
+    }
+
+    /// Whether there is no second try.
+    pub(crate) fn is_single(&self) -> bool {
+        self.attempts <= 1
     }
 
     /// The wait after `failures` (from 1) failures in a row; `None`: give up.

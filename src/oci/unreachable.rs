@@ -5,12 +5,12 @@ use std::io;
 use reqwest::Url;
 
 use super::error::Error;
-use super::http::authority;
+use super::http::{TIMED_OUT, authority};
 
 /// A refused connection or an unknown certificate stays what it is; all else may pass.
 pub(super) fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
     let reason = match innermost(error) {
-        _ if error.is_timeout() => "timed out".to_owned(),
+        _ if error.is_timeout() => TIMED_OUT.to_owned(),
         // The library's words for a body that nobody takes any more.
         reason if reason.contains("receiver is gone") => {
             "the connection ended before everything was sent".to_owned()

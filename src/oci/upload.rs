@@ -163,6 +163,7 @@ impl Upload<'_> {
         let ask = Ask {
             headers: &[BINARY],
             body,
+            work: self.blob.size,
             once: true,
             ..Ask::new(Method::PUT, address.as_str(), &self.pieces.what)
         };

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use crate::support::{Output, Racker};
 use crate::tampered::{PACK, manifest, tags};
 use crate::trust::made_with_warnings;
+use crate::wire::{Answer, Wire};
 use crate::{Bench, made, tree};
 
 /// All steps were made, with one word about the cache.
@@ -115,4 +117,63 @@ fn what_fails_here_is_no_fault_of_the_cache() {
         .code(1)
         .one_message()
         .says("No space left");
+}
+
+/// Bakes what is baked already, and puts it into a registry that has nothing. `post` is what that says
+/// where an upload begins, `put` what it says to what is sent. The methods of requests that write.
+fn push_to(post: &'static str, put: impl Fn() -> Answer + Send + Sync + 'static) -> Vec<String> {
+    let bench = Bench::new();
+    let plain = ["bake", "box.toml", "--json"];
+    assert_eq!(made(&bench.kitchen.racker.run(&plain).success()), 3);
+    let wire = Wire::start(move |asked| match &*asked.method {
+        "GET" if asked.path == "/v2/" => Answer::ok(b"{}"),
+        "POST" => Answer::raw(post),
+        "GET" | "HEAD" => Answer::new("404 None", b""),
+        _ => put(),
+    });
+    let cache = format!("{}/cache", wire.host);
+    let push = [&plain[..], &["--cache-push", &cache]].concat();
+    let output = bench.signing("ci.key").run(&push).success();
+    assert_eq!(made(&output), 0, "{}", output.report());
+    let told = output.stderr.matches("going on without the cache").count();
+    assert_eq!(told, 1, "{}", output.report());
+    bench.kitchen.racker.verify();
+    let asked = wire.asked().into_iter().map(|it| it.method);
+    asked.filter(|it| it != "GET" && it != "HEAD").collect()
+}
+
+/// Nothing is tried twice. Steps are put at the same time, so that each may have failed once.
+#[test]
+fn a_registry_that_fails_when_something_is_put() {
+    const BROKEN: &str = "HTTP/1.1 500 Broken\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let asked = push_to(BROKEN, || unreachable!());
+    assert!((1..=3).contains(&asked.len()), "{asked:?}");
+}
+
+/// It takes what is sent, and never says that it did.
+#[test]
+fn a_registry_that_is_silent_when_something_is_put() {
+    let begun = "HTTP/1.1 202 Accepted\r\nLocation: /upload?a=b\r\nContent-Length: 0\r\n\
+        Connection: close\r\n\r\n";
+    let asked = push_to(begun, || {
+        Answer::raw("").then(Duration::from_secs(3600), b"")
+    });
+    let count = |method: &str| asked.iter().filter(|it| *it == method).count();
+    assert!((1..=3).contains(&count("PUT")), "{asked:?}");
+    assert_eq!(count("POST"), count("PUT"), "{asked:?}");
+}
+
+/// It answers when it is asked whether it is there, and never again.
+#[test]
+fn a_registry_that_falls_silent() {
+    let bench = Bench::filled();
+    let wire = Wire::start(|asked| match &*asked.path {
+        "/v2/" => Answer::ok(b"{}"),
+        _ => Answer::raw("").then(Duration::from_secs(3600), b""),
+    });
+    let racker = bench.machine("other");
+    let cache = format!("{}/cache", wire.host);
+    let output = racker.run(&["bake", "box.toml", "--json", "--cache", &cache]);
+    made_without(&bench, &racker, output.success());
+    assert_eq!(wire.asked().len(), 2, "{:?}", wire.asked());
 }

@@ -1,6 +1,7 @@
 //! Whose results are taken, and whose are not; and who is let in.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::registry::{Extra, Registry};
 use crate::support::{Output, Racker, execute, tls, tokens::Tokens};
@@ -66,6 +67,38 @@ fn two_who_come_to_the_same_both_sign() {
         let racker = bench.stranger(name).env("RACKER_TRUSTED_KEYS", key);
         assert_eq!(made(&bench.fetch(&racker).success()), 0);
     }
+}
+
+/// Whoever has a key to sign with believes it, where nothing is pushed, too.
+#[test]
+fn the_own_key_is_believed() {
+    let bench = Bench::filled();
+    let key = bench.kitchen.path("ci.key");
+    let racker = bench.stranger("own").env("RACKER_SIGNING_KEY", &key);
+    assert_eq!(made(&bench.fetch(&racker).success()), 0);
+    // One that cannot be had is done without.
+    let racker = bench.stranger("none");
+    let racker = racker.env("RACKER_SIGNING_KEY", bench.kitchen.path("nowhere"));
+    let output = bench.fetch(&racker).success().says("going on without it");
+    made_with_warnings(&bench, &racker, output, "no key is trusted here");
+}
+
+/// Neither is shown who it belongs to, nor left where all may read it without a word.
+#[test]
+fn a_secret_key_is_kept_secret() {
+    let bench = Bench::new();
+    let key = bench.kitchen.path("ci.key");
+    let secret = fs::read_to_string(&key).unwrap();
+    let racker = bench.stranger("x").env("RACKER_TRUSTED_KEYS", &secret);
+    let output = racker.run(&["bake", "box.toml"]).code(2).one_message();
+    let output = output.says("\"ci\": it is a secret key");
+    let (_, hidden) = secret.trim().split_once(':').unwrap();
+    assert!(!output.report().contains(hidden), "{}", output.report());
+    let open = "others may use the signing key";
+    let output = bench.push("box.toml").success();
+    assert!(!output.stderr.contains(open), "{}", output.report());
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    bench.push("box.toml").success().says(open);
 }
 
 /// Reading takes no right to write, and a cache that takes nothing spoils no bake.
