@@ -22,7 +22,7 @@ use super::proxies::Proxies;
 use super::request::{Method, Payload, Request, SMALL};
 use super::response::Response;
 use super::retry::{Retry, retry_after};
-use super::unreachable::{innermost, unreachable};
+use super::unreachable::{innermost, unreachable, was_cut};
 use super::watch::Watch;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,6 +108,12 @@ impl Client {
                 Ok(response) if Retry::is_transient(response.status()) => {
                     let after = response.header(RETRY_AFTER.as_str()).and_then(retry_after);
                     (response.into_error(request.url), after)
+                }
+                // The server may have closed a connection that was kept. That says nothing of it.
+                Err((error, true))
+                    if failures == 1 && self.retry.is_single() && was_cut(request, &error) =>
+                {
+                    continue;
                 }
                 Err((error, true)) => (error, None),
                 Err((error, false)) => return Err(error),

@@ -38,7 +38,8 @@ impl Retry {
         }
     }
 
-    /// No second try and little patience, for what can be done without.
+    /// No second try and little patience, for what can be done without. A kept connection that turns
+    /// out to be closed is no try.
     pub fn hasty() -> Self {
         Self {
             stall: Duration::from_secs(5),

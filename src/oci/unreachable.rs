@@ -6,6 +6,7 @@ use reqwest::Url;
 
 use super::error::Error;
 use super::http::{TIMED_OUT, authority};
+use super::request::{Method, Request};
 
 /// A refused connection or an unknown certificate stays what it is; all else may pass.
 pub(super) fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
@@ -33,6 +34,14 @@ pub(super) fn unreachable(url: &Url, error: &reqwest::Error) -> (Error, bool) {
         },
         !lasting && !error.is_builder(),
     )
+}
+
+/// Whether a connection ended where an answer should begin, to something that may be asked again.
+pub(super) fn was_cut(request: &Request<'_>, error: &Error) -> bool {
+    let reasons = ["closed before", "reset by peer", "Broken pipe"];
+    let cut = |reason: &str| reasons.iter().any(|it| reason.contains(it));
+    !matches!(request.method, Method::PUT | Method::PATCH)
+        && matches!(error, Error::Unreachable { reason, .. } if cut(reason))
 }
 
 /// Whether a reason is that a certificate is missing or is not taken, on either side.
