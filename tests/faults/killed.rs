@@ -11,6 +11,8 @@ use crate::wire::{Answer, Wire};
 
 const SIZE: usize = 24 << 20;
 const KILLS: u32 = 10;
+/// Longer than a share of the layer takes.
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_pull_killed_ten_times_takes_each_byte_about_once() {
@@ -52,9 +54,14 @@ fn a_pull_killed_ten_times_takes_each_byte_about_once() {
             .unwrap()
     };
     for round in 0..KILLS {
+        // Another moment every time, and always further on.
+        let goal = wire.sent() + total / 14 + (round as usize * 37 % 11) * (64 << 10);
         let mut child = pull();
-        // Another moment every time.
-        thread::sleep(Duration::from_millis(150 + u64::from(round * 37 % 11) * 15));
+        let start = Instant::now();
+        while wire.sent() < goal {
+            assert!(start.elapsed() < LIMIT, "the pull does not get on");
+            thread::sleep(Duration::from_millis(2));
+        }
         child.kill().unwrap();
         assert!(
             !child.wait().unwrap().success(),
