@@ -241,6 +241,8 @@ fn abandoned() -> Vec<String> {
         .collect();
     let mut all = support::names(run);
     all.retain(|name| !matches!(name.as_str(), "blocks" | "filters" | "networks"));
+    // Where a store cannot be written, its containers are kept here.
+    all.retain(|name| !name.starts_with("containers-"));
     all.retain(|name| !held.contains(name));
     all
 }
