@@ -173,9 +173,9 @@ fn an_init_of_its_own() {
     assert_eq!(container.inspect("{{.State.ExitCode}}"), "0");
     // It may end itself.
     container.run(&["start"], &[]).success();
-    container
-        .exec(&["systemctl", "--no-block", "poweroff"])
-        .success();
+    let asked = container.exec(&["systemctl", "--no-block", "poweroff"]);
+    // What it asks for ends it, too, where that is quicker.
+    assert!(matches!(asked.code, Some(0 | 143)), "{}", asked.report());
     assert_eq!(container.run(&["wait"], &[]).success().into_text(), "0\n");
 }
 
