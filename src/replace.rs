@@ -1,9 +1,12 @@
 //! People's files, which are replaced at once: whoever reads one finds the old or the new bytes.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use racker_store::{link_open, unnamed};
+use tempfile::NamedTempFile;
 
 /// The plain file that `path` names or will name, behind symbolic links.
 ///
@@ -30,15 +33,69 @@ pub(crate) fn parent(path: &Path) -> &Path {
 /// Puts `bytes` into the file at `path` ([`plain_file`]) and syncs it.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let path = plain_file(path)?;
-    let parent = parent(&path);
-    let mut new = tempfile::Builder::new()
-        .prefix(".unfinished-")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(parent)?;
+    let mut new = Unfinished::beside(&path, mode)?;
     new.write_all(bytes)?;
-    new.as_file().sync_data()?;
-    new.persist(&path)?;
-    File::open(parent)?.sync_all()
+    new.file().sync_data()?;
+    new.complete(&path)?;
+    File::open(parent(&path))?.sync_all()
+}
+
+/// A file that has no name yet, so that nothing is left of it if we are killed; where the file system
+/// knows no such files, one with a name that says so.
+pub(crate) enum Unfinished {
+    Unnamed(File),
+    Named(NamedTempFile),
+}
+
+impl Unfinished {
+    /// One that can get the name `path`.
+    pub(crate) fn beside(path: &Path, mode: u32) -> io::Result<Self> {
+        let directory = parent(path);
+        Ok(match unnamed(directory, mode)? {
+            Some(file) => Self::Unnamed(file),
+            None => {
+                let mut builder = unfinished();
+                let builder = builder.permissions(Permissions::from_mode(mode));
+                Self::Named(builder.tempfile_in(directory)?)
+            }
+        })
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Unnamed(file) => file,
+            Self::Named(file) => file.as_file(),
+        }
+    }
+
+    /// Gives it its name, in the place of what has that.
+    pub(crate) fn complete(self, path: &Path) -> io::Result<()> {
+        match self {
+            Self::Unnamed(file) => {
+                let link = |name: &Path| Ok(link_open(&file, name)?);
+                unfinished().make_in(parent(path), link)?.persist(path)?;
+            }
+            Self::Named(file) => drop(file.persist(path)?),
+        }
+        Ok(())
+    }
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How what is not complete is called, where it needs a name.
+pub(crate) fn unfinished() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".unfinished-");
+    builder
 }
 
 #[cfg(test)]

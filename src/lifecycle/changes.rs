@@ -198,7 +198,7 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
     // The tree may have had a layer on top that makes it boot.
     if kept.config.tree != kept.config.image_id {
         let layer = store.base(kept.config.tree)?.map(|(_, layer)| layer);
-        layers.push(image_layer(kept.config.tree, layer, "systemd".into()));
+        layers.push(ImageLayer::new(kept.config.tree, layer, "systemd"));
     }
     let created_by = commit
         .message
@@ -206,7 +206,7 @@ pub fn commit(store: &Store, kept: &Kept, commit: &Commit<'_>) -> Result<Image, 
     layers.push(ImageLayer {
         size,
         impure: true,
-        ..image_layer(tree, Some(layer), created_by)
+        ..ImageLayer::new(tree, Some(layer), created_by)
     });
     if !config["config"].is_object() {
         config["config"] = json!({});
@@ -259,28 +259,13 @@ fn base(store: &Store, kept: &Kept) -> Result<(Value, Vec<ImageLayer>), Error> {
     let (_, layer) = store.put_successor(nothing.id(), &nothing, &store.tree(tree)?)?;
     let whole = ImageLayer {
         impure: true,
-        ..image_layer(tree, Some(layer), kept.config.image.clone())
+        ..ImageLayer::new(tree, Some(layer), kept.config.image.clone())
     };
     if let Some(config) = config.as_object_mut() {
         // It told of layers that are no more.
         config.remove("history");
     }
     Ok((config, vec![whole]))
-}
-
-/// A layer that no step made.
-fn image_layer(tree: TreeId, layer: Option<LayerId>, created_by: String) -> ImageLayer {
-    ImageLayer {
-        layer,
-        tree,
-        diff_id: None,
-        created_by,
-        size: 0,
-        log: None,
-        step_key: None,
-        impure: false,
-        empty: false,
-    }
 }
 
 /// Lists and maps grow; anything else is replaced.

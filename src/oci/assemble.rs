@@ -130,15 +130,9 @@ fn stack(
         let parent = (!layers.is_empty()).then_some(id);
         store.put_base(result, parent, difference).map_err(failed)?;
         layers.push(ImageLayer {
-            layer: Some(difference),
-            tree: result,
             diff_id: Some(layer.diff_id),
-            created_by: created_by.clone(),
             size: part.size,
-            log: None,
-            step_key: None,
-            impure: false,
-            empty: false,
+            ..ImageLayer::new(result, Some(difference), created_by)
         });
         (tree, id) = (next, result);
     }

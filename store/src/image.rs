@@ -92,6 +92,23 @@ pub struct ImageLayer {
     pub empty: bool,
 }
 
+impl ImageLayer {
+    /// A layer of which nothing else is known, made by no step.
+    pub fn new(tree: TreeId, layer: Option<LayerId>, created_by: impl Into<String>) -> Self {
+        Self {
+            layer,
+            tree,
+            diff_id: None,
+            created_by: created_by.into(),
+            size: 0,
+            log: None,
+            step_key: None,
+            impure: false,
+            empty: false,
+        }
+    }
+}
+
 impl Store {
     /// The image of this name.
     pub fn image(&self, name: &str) -> Result<Option<Image>> {

@@ -72,6 +72,7 @@ mod stats;
 mod store;
 mod tree;
 mod trees;
+mod unnamed;
 mod verify;
 mod xattr;
 
@@ -98,4 +99,5 @@ pub use store::{Access, Store};
 pub use tree::{
     Content, Directory, Inode, InodeId, Metadata, Node, NodeRef, PathBytes, Time, Tree, Xattrs,
 };
+pub use unnamed::{link_open, unnamed};
 pub use verify::{Damage, Repaired};

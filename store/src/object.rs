@@ -12,7 +12,8 @@ use rustix::io::Errno;
 
 use crate::error::{At as _, Error, Result};
 use crate::id::ObjectId;
-use crate::store::{Store, link_open, place};
+use crate::store::{Store, place};
+use crate::unnamed::{link_open, unnamed};
 
 /// Bodies up to this many bytes are held in memory, and written only if the store lacks them.
 pub(crate) const SMALL: usize = 1 << 20;
@@ -125,16 +126,15 @@ impl Store {
     pub(crate) fn new_object(&self) -> Result<NewObject<'_>> {
         self.lease()?;
         let objects = self.objects();
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let (file, stage) = match rustix::fs::open(&objects, flags, MODE) {
-            Ok(file) => (file, None),
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+        let nameless = unnamed(&objects, MODE.as_raw_mode());
+        let (file, stage) = match nameless.at("write an object in", &objects)? {
+            Some(file) => (file, None),
+            None => {
                 let stage = self.stage_name();
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
                 let file = rustix::fs::open(&stage, flags, MODE).at("create", &stage)?;
-                (file, Some(stage))
+                (file.into(), Some(stage))
             }
-            Err(error) => return Err(error).at("write an object in", &objects),
         };
         // Asking is cheaper than setting, which only an odd umask makes necessary.
         let stat = rustix::fs::fstat(&file).at("write an object in", &objects)?;
@@ -143,7 +143,7 @@ impl Store {
         }
         Ok(NewObject {
             store: self,
-            file: file.into(),
+            file,
             stage,
             hash: blake3::Hasher::new(),
         })

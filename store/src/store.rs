@@ -6,13 +6,12 @@
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, linkat, syncfs};
+use rustix::fs::{FlockOperation, flock, syncfs};
 use rustix::io::Errno;
 
 use crate::error::{At as _, Error, Result};
@@ -20,6 +19,7 @@ use crate::id::TreeId;
 use crate::index::Index;
 use crate::lease::{Boot, Lease};
 use crate::meta;
+use crate::unnamed::{link_open, unnamed};
 
 /// What the caller wants to do with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,16 +232,15 @@ impl Store {
         self.writable()?;
         let stage = self.stage_name();
         // A sync takes long, and whoever is killed meanwhile is to leave nothing.
-        let (mut file, named) = if durable && let Some(file) = unnamed(&self.root.join("stage"))? {
-            (file, false)
-        } else {
-            let mut options = File::options();
-            let file = options
-                .write(true)
-                .create_new(true)
-                .mode(0o644)
-                .open(&stage);
-            (file.at("write", &stage)?, true)
+        let parent = stage.parent().filter(|_| durable);
+        let nameless = parent.map_or(Ok(None), |parent| unnamed(parent, 0o644));
+        let (mut file, named) = match nameless.at("write", &stage)? {
+            Some(file) => (file, false),
+            None => {
+                let mut options = File::options();
+                let options = options.write(true).create_new(true).mode(0o644);
+                (options.open(&stage).at("write", &stage)?, true)
+            }
         };
         file.write_all(bytes).at("write", &stage)?;
         if durable {
@@ -251,27 +250,6 @@ impl Store {
             link_open(&file, &stage).at("create", &stage)?;
         }
         place(&stage, path)
-    }
-}
-
-/// A file without a name, of mode 0644; none where the file system knows no such files.
-fn unnamed(directory: &Path) -> Result<Option<File>> {
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    match rustix::fs::open(directory, flags, Mode::from_raw_mode(0o644)) {
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
-        result => Ok(Some(result.at("write in", directory)?.into())),
-    }
-}
-
-/// Gives an open file a name, which must be free.
-pub(crate) fn link_open(file: &File, path: &Path) -> rustix::io::Result<()> {
-    // By descriptor needs CAP_DAC_READ_SEARCH, by way of /proc needs /proc: open(2).
-    match linkat(file, "", CWD, path, AtFlags::EMPTY_PATH) {
-        Err(Errno::NOENT) => {
-            let source = format!("/proc/self/fd/{}", file.as_raw_fd());
-            linkat(CWD, source, CWD, path, AtFlags::SYMLINK_FOLLOW)
-        }
-        result => result,
     }
 }
 
@@ -325,6 +303,13 @@ pub(crate) fn list(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Makes a directory of the store, unless it is there.
+pub(crate) fn create_directory(path: &Path) -> Result<()> {
+    let mut builder = DirBuilder::new();
+    let made = builder.recursive(true).mode(0o755).create(path);
+    made.at("create", path)
+}
+
 /// Lays out a new store; `meta.toml` comes last, so a crash before it means "no store yet".
 fn create(root: &Path) -> Result<()> {
     DirBuilder::new()
@@ -351,20 +336,10 @@ fn create(root: &Path) -> Result<()> {
         });
     }
     for name in DIRECTORIES {
-        let path = root.join(name);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(&path)
-            .at("create", &path)?;
+        create_directory(&root.join(name))?;
     }
     for shard in 0..=u8::MAX {
-        let path = root.join(format!("objects/{shard:02x}"));
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(&path)
-            .at("create", &path)?;
+        create_directory(&root.join(format!("objects/{shard:02x}")))?;
     }
     // A file that is synced may be there without what is beside it: btrfs logs it alone.
     let directory = File::open(root).at("open", root)?;

@@ -203,12 +203,15 @@ impl Check<'_> {
     /// Those of the files that are files; `kind` says what another is noted as.
     fn plain(&self, mut paths: Vec<PathBuf>, kind: impl Fn(&str) -> Kind) -> Vec<PathBuf> {
         paths.retain(|path| {
-            let plain = path.symlink_metadata().is_ok_and(|it| it.is_file());
-            if !plain && path.symlink_metadata().is_ok() {
+            // What is gone was collected meanwhile.
+            let Ok(found) = path.symlink_metadata() else {
+                return false;
+            };
+            if !found.is_file() {
                 let (kind, reason) = (kind(&name(path)), NO_FILE.to_owned());
                 note(self.store, &self.findings, path, kind, reason);
             }
-            plain
+            found.is_file()
         });
         paths
     }
@@ -306,18 +309,17 @@ impl Check<'_> {
     }
 
     fn layer_file(&self, path: &Path) {
-        let name = name(path);
-        if let Some(diff_id) = name.strip_suffix(".split") {
-            if let Ok(diff_id) = diff_id.replace('-', ":").parse::<Digest>() {
-                self.note(path, Kind::Archive(diff_id), self.archive(&diff_id));
-                return;
-            }
-        } else if let Some(Ok(id)) = name.strip_suffix(".layer").map(str::parse) {
-            self.note(path, Kind::Layer(id), self.layer(id));
-            return;
-        }
-        let error = Error::damaged("layer", path.display(), "its name is none of a layer");
-        self.note(path, Kind::Beside, Err(error));
+        let kind = layer_kind(&name(path));
+        let result = match &kind {
+            Kind::Archive(diff_id) => self.archive(diff_id),
+            Kind::Layer(id) => self.layer(*id),
+            _ => Err(Error::damaged(
+                "layer",
+                path.display(),
+                "its name is none of a layer",
+            )),
+        };
+        self.note(path, kind, result);
     }
 
     fn layer(&self, id: LayerId) -> Result<()> {

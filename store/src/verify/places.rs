@@ -1,12 +1,11 @@
 //! Whether what should be a directory is one: everything else is looked for in them.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Damage;
-use crate::error::{At as _, Result};
-use crate::store::{DIRECTORIES, Store, list};
+use crate::error::Result;
+use crate::store::{DIRECTORIES, Store, create_directory, list};
 
 /// Directories that hold directories, which are named by the beginning of a digest or by a key.
 const OF_DIRECTORIES: [&str; 3] = ["objects", "blobs/sha256", "realisations"];
@@ -45,6 +44,5 @@ pub(super) fn remake(store: &Store, damage: &Damage) -> Result<()> {
     if !known || fs::symlink_metadata(&path).is_ok() {
         return Ok(());
     }
-    let made = DirBuilder::new().mode(0o755).create(&path);
-    made.at("create", &path)
+    create_directory(&path)
 }
