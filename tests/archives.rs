@@ -33,11 +33,6 @@ fn kitchen() -> Kitchen {
     kitchen
 }
 
-fn tree(racker: &Racker, image: &str) -> String {
-    let all = racker.run(&["inspect", image]).success().json();
-    all[0]["tree_id"].as_str().unwrap().to_owned()
-}
-
 /// racker with a store in which there is nothing.
 fn other(kitchen: &Kitchen, name: &str) -> Racker {
     Racker::new(&kitchen.path(name)).at(&kitchen.path(""))
@@ -55,7 +50,7 @@ fn loaded(racker: &Racker, arguments: &[&str]) -> Vec<String> {
 fn docker_archives_go_round() {
     let kitchen = kitchen();
     let racker = &kitchen.racker;
-    let expected = tree(racker, "box");
+    let expected = racker.tree("box");
     racker.run(&["tag", "box", "quay.io/team/box:2"]).success();
     racker
         .run(&["save", "-o", "both.tar", "box", "quay.io/team/box:2"])
@@ -74,7 +69,7 @@ fn docker_archives_go_round() {
     let names = loaded(&there, &["load", "-i", "both.tar"]);
     assert_eq!(names, ["box", "quay.io/team/box:2"]);
     for name in names {
-        assert_eq!(tree(&there, &name), expected);
+        assert_eq!(there.tree(&name), expected);
     }
     there.verify();
     // Out again it is the same archive: the configuration was kept as it came.
@@ -123,7 +118,7 @@ fn docker_archives_go_round() {
 fn oci_archives_go_round() {
     let kitchen = kitchen();
     let racker = &kitchen.racker;
-    let expected = tree(racker, "box");
+    let expected = racker.tree("box");
     let digest = racker
         .run(&["save", "box", "oci:layout"])
         .success()
@@ -140,7 +135,7 @@ fn oci_archives_go_round() {
             loaded(&there, &["load", "-i", &format!("{encoding}.tar")]),
             ["box"]
         );
-        assert_eq!(tree(&there, "box"), expected);
+        assert_eq!(there.tree("box"), expected);
         let again = there
             .run(&["save", "box", "oci-archive:again.tar"])
             .success();
@@ -153,7 +148,7 @@ fn oci_archives_go_round() {
             &format!("name = \"on-{encoding}\"\nfrom = \"oci-archive:{encoding}.tar\"\n"),
         );
         kitchen.bake("on.toml").success();
-        assert_eq!(tree(racker, &format!("on-{encoding}")), expected);
+        assert_eq!(racker.tree(&format!("on-{encoding}")), expected);
     }
     let there = other(&kitchen, "directory");
     assert_eq!(loaded(&there, &["load", "-i", "layout"]), ["box"]);
@@ -170,7 +165,7 @@ fn oci_archives_go_round() {
 fn podman_loads_what_is_saved_and_saves_what_is_loaded() {
     let kitchen = kitchen();
     let racker = &kitchen.racker;
-    let expected = tree(racker, "box");
+    let expected = racker.tree("box");
     racker.run(&["save", "-o", "docker.tar", "box"]).success();
     racker
         .run(&["save", "box", "oci-archive:oci.tar:box"])
@@ -195,7 +190,7 @@ fn podman_loads_what_is_saved_and_saves_what_is_loaded() {
             ]);
             let there = other(&kitchen, &format!("{kind}-{format}"));
             assert_eq!(loaded(&there, &["load", "-i", &name]), ["box"]);
-            assert_eq!(tree(&there, "box"), expected);
+            assert_eq!(there.tree("box"), expected);
             there.verify();
         }
     }
@@ -219,13 +214,13 @@ fn what_skopeo_and_umoci_write_is_loaded() {
         ("docker.tar", "team/mini:3"),
     ] {
         assert_eq!(loaded(racker, &["load", "-i", file]), [name]);
-        assert_eq!(tree(racker, name), tree(racker, "plain"));
+        assert_eq!(racker.tree(name), racker.tree("plain"));
     }
     let [nameless] = &loaded(racker, &["load", "-i", "nameless.tar"])[..] else {
         panic!("one image has one name");
     };
     assert_eq!(nameless.len(), 12);
-    assert_eq!(tree(racker, nameless), tree(racker, "plain"));
+    assert_eq!(racker.tree(nameless), racker.tree("plain"));
     racker.verify();
 }
 
@@ -245,13 +240,13 @@ fn root_filesystems_are_imported() {
     let bytes = fs::read(mini).unwrap();
     let piped = racker.clone().input(bytes).run(&["import", "-"]).success();
     let name = piped.text().trim().to_owned();
-    assert!(tree(racker, "mini:1").starts_with(&name), "{name}");
-    assert_eq!(tree(racker, &name), tree(racker, "mini:1"));
+    assert!(racker.tree("mini:1").starts_with(&name), "{name}");
+    assert_eq!(racker.tree(&name), racker.tree("mini:1"));
     let mut packed = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
     packed.write_all(&fs::read(mini).unwrap()).unwrap();
     fs::write(kitchen.path("mini.tar.bz2"), packed.finish().unwrap()).unwrap();
     racker.run(&["import", "mini.tar.bz2", "packed"]).success();
-    assert_eq!(tree(racker, "packed"), tree(racker, "mini:1"));
+    assert_eq!(racker.tree("packed"), racker.tree("mini:1"));
     racker.run(&["rmi", "packed"]).success();
     // What goes in comes out.
     racker.run(&["save", "-o", "mini.tar", "mini:1"]).success();
@@ -343,9 +338,9 @@ fn a_digest_in_a_name_is_not_believed() {
     // By its digest an image is found under whatever tag it has, and by no other.
     call("a.example/tagged:2");
     loaded(&there, &["load", "-i", "layout"]);
-    let expected = tree(&there, &own);
+    let expected = there.tree(&own);
     let pinned = format!("a.example/tagged@{digest}");
-    assert_eq!(tree(&there, &pinned), expected);
+    assert_eq!(there.tree(&pinned), expected);
     there
         .run(&["pull", "--offline", &pinned])
         .success()

@@ -56,11 +56,6 @@ fn export(racker: &Racker, format: &str, name: &str, output: &Path) -> Output {
     racker.run(&["export", &format, name, "-o", output])
 }
 
-fn tree(racker: &Racker, image: &str) -> String {
-    let all = racker.run(&["inspect", image]).success().json();
-    all[0]["tree_id"].as_str().unwrap().to_owned()
-}
-
 /// What a script writes that finds the file system image mounted at `$1`, and another path as `$2`.
 fn mounted(image: &Path, script: &str, other: &Path) -> Vec<u8> {
     let at = temporary();
@@ -77,7 +72,7 @@ fn imported(racker: &Racker, archive: Vec<u8>) -> String {
         .input(archive)
         .run(&["import", "-", "back"])
         .success();
-    tree(racker, "back")
+    racker.tree("back")
 }
 
 const TAR: &str = "tar --create --format=posix --xattrs --xattrs-include='*' --numeric-owner -C";
@@ -86,7 +81,7 @@ const TAR: &str = "tar --create --format=posix --xattrs --xattrs-include='*' --n
 fn all_of_a_tree_comes_back() {
     let kitchen = small();
     let racker = &kitchen.racker;
-    let whole = tree(racker, "box");
+    let whole = racker.tree("box");
     // As an archive, to a file and to standard output.
     let archive = kitchen.path("box.tar");
     export(racker, "tar", "box", &archive).success().silent();
@@ -139,7 +134,7 @@ fn times_before_1970() {
     // As an archive and back they are what they were.
     let archive = kitchen.path("old.tar");
     export(&kitchen.racker, "tar", "old", &archive).success();
-    let before = tree(&kitchen.racker, "old");
+    let before = kitchen.racker.tree("old");
     assert_eq!(
         imported(&kitchen.racker, fs::read(&archive).unwrap()),
         before

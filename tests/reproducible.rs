@@ -12,18 +12,13 @@ const PACKAGES: &str = "[\"systemd\", \"systemd-sysv\", \"dbus\", \"nginx\", \"o
 /// Units that must be active after the boot.
 const SERVICES: [&str; 4] = ["ssh", "postgresql", "nginx", "rsyslog"];
 
-fn tree(racker: &Racker) -> String {
-    let all = racker.run(&["inspect", "loaded"]).success().json();
-    all[0]["tree_id"].as_str().unwrap().to_owned()
-}
-
 fn equal_and_whole(suite: &str) {
     let kitchen = Kitchen::new();
     let recipe =
         format!("name = \"loaded\"\nfrom = \"debian-{suite}\"\n[[step]]\npackages = {PACKAGES}\n");
     kitchen.write("loaded.toml", &recipe);
     kitchen.racker.run(&["bake", "loaded.toml"]).success();
-    let expected = tree(&kitchen.racker);
+    let expected = kitchen.racker.tree("loaded");
 
     let mut elsewhere = kitchen.racker.surround(tool("unshare", "util-linux"));
     elsewhere.args(["--uts", "sh", "-ec"]).arg(
@@ -34,7 +29,7 @@ fn equal_and_whole(suite: &str) {
     elsewhere.arg(env!("CARGO_BIN_EXE_racker"));
     kitchen.racker.finish(elsewhere).success();
     let other = Racker::new(&kitchen.path("deeper/other/place")).at(&kitchen.path("deeper"));
-    assert_eq!(tree(&other), expected);
+    assert_eq!(other.tree("loaded"), expected);
     let digest = |racker: &Racker, name: &str| {
         let target = format!("oci:{}", kitchen.path(name).display());
         let output = racker.run(&["save", "loaded", &target]).success();

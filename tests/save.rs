@@ -35,11 +35,6 @@ fn save(racker: &Racker, image: &str, target: &str, more: &[&str]) -> Output {
     racker.run(&arguments).success()
 }
 
-fn tree(racker: &Racker, image: &str) -> String {
-    let all = racker.run(&["inspect", image]).success().json();
-    all[0]["tree_id"].as_str().unwrap().to_owned()
-}
-
 fn read(path: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -110,7 +105,7 @@ fn others_read_what_is_saved() {
     check_layout(&layout);
     assert_eq!(
         unpacked(racker, &layout, "latest"),
-        tree(racker, "quickstart")
+        racker.tree("quickstart")
     );
     let name = format!("{target}:latest");
     let inspected = execute(Command::new(tool("skopeo", "skopeo")).args(["inspect", &name]));
@@ -141,7 +136,7 @@ fn racker_reads_what_is_saved() {
     let kitchen = Kitchen::new();
     kitchen.recipe("box.toml", BOX);
     kitchen.bake("box.toml").success();
-    let expected = tree(&kitchen.racker, "box");
+    let expected = kitchen.racker.tree("box");
     let layout = kitchen.path("layout");
     for encoding in ["gzip", "zstd", "none"] {
         let target = format!("oci:layout:{encoding}");
@@ -176,7 +171,7 @@ fn racker_reads_what_is_saved() {
         let text = format!("from = \"oci:layout:{encoding}\"\n");
         kitchen.write(&format!("{name}.toml"), &text);
         kitchen.bake(&format!("{name}.toml")).success();
-        assert_eq!(tree(&kitchen.racker, &name), expected);
+        assert_eq!(kitchen.racker.tree(&name), expected);
         // An image that came from a layout goes out as it came in.
         save(
             &kitchen.racker,
@@ -202,7 +197,7 @@ fn elsewhere_the_same_comes_out() {
     elsewhere.arg(env!("CARGO_BIN_EXE_racker"));
     kitchen.racker.finish(elsewhere).success();
     let other = Racker::new(&kitchen.path("other/place"));
-    assert_eq!(tree(&other, "quickstart"), tree(shared(), "quickstart"));
+    assert_eq!(other.tree("quickstart"), shared().tree("quickstart"));
     let digest = |racker: &Racker, name: &str| {
         let target = format!("oci:{}", kitchen.path(name).display());
         save(racker, "quickstart", &target, &[]).text().to_owned()

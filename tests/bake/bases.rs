@@ -5,8 +5,8 @@ use std::process::Command;
 
 use sha2::Digest as _;
 
+use super::makes;
 use super::support::{Kitchen, execute, mini, tool};
-use super::{makes, tree};
 
 #[test]
 fn a_base_that_is_not_there() {
@@ -126,7 +126,7 @@ fn root_filesystems_in_every_compression() {
             &format!("from = \"./{name}\"\n"),
         );
         kitchen.bake(&format!("r{number}.toml")).success();
-        trees.push(tree(&kitchen, &format!("r{number}")));
+        trees.push(kitchen.racker.tree(&format!("r{number}")));
     }
     trees.dedup();
     assert_eq!(trees.len(), 1);

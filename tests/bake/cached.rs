@@ -5,7 +5,7 @@ use std::process::Command;
 use std::thread;
 
 use super::support::{Kitchen, Output, execute, snapshot};
-use super::{THREE, file, makes, three, tree};
+use super::{THREE, file, makes, three};
 
 #[test]
 fn the_second_bake_finds_everything_and_writes_nothing() {
@@ -20,7 +20,7 @@ fn the_second_bake_finds_everything_and_writes_nothing() {
     );
     assert_eq!(
         output.text(),
-        format!("three {}\n", tree(&kitchen, "three"))
+        format!("three {}\n", kitchen.racker.tree("three"))
     );
     assert_eq!(snapshot(kitchen.racker.store()), before);
     assert_eq!(fs::read(kitchen.path("three.lock")).unwrap(), lock);
@@ -52,9 +52,9 @@ fn quickstart_is_found_again_and_only_what_changes_is_made() {
 
     kitchen.replace("quickstart.toml", "run = \"sed", "run = \"true; sed");
     // Another key, but the same tree.
-    let old = tree(&kitchen, "quickstart");
+    let old = kitchen.racker.tree("quickstart");
     makes(&kitchen, "quickstart.toml", &steps[3..], &steps[..3]);
-    assert_eq!(tree(&kitchen, "quickstart"), old);
+    assert_eq!(kitchen.racker.tree("quickstart"), old);
 
     kitchen.replace(
         "quickstart/index.html",
@@ -62,7 +62,7 @@ fn quickstart_is_found_again_and_only_what_changes_is_made() {
         "@GREETING@<p>more</p>",
     );
     makes(&kitchen, "quickstart.toml", &steps[2..], &steps[..2]);
-    assert_ne!(tree(&kitchen, "quickstart"), old);
+    assert_ne!(kitchen.racker.tree("quickstart"), old);
     let page = file(&kitchen, "quickstart", "/var/www/html/index.html");
     assert!(
         page.contains("<p>more</p>") && page.contains("hello from racker"),
@@ -125,7 +125,7 @@ fn a_step_is_found_in_another_recipe() {
         &[],
         &["other/1", "other/2", "other/3"],
     );
-    assert_eq!(tree(&kitchen, "other"), tree(&kitchen, "three"));
+    assert_eq!(kitchen.racker.tree("other"), kitchen.racker.tree("three"));
 }
 
 #[test]
@@ -211,13 +211,13 @@ fn an_argument_reaches_the_steps_that_use_it() {
 #[test]
 fn no_cache_makes_everything_again_and_the_same() {
     let kitchen = three();
-    let old = tree(&kitchen, "three");
+    let old = kitchen.racker.tree("three");
     let output = kitchen
         .racker
         .run(&["bake", "--no-cache", "three.toml"])
         .success();
     assert_eq!(output.made(), ["three/1", "three/2", "three/3"]);
-    assert_eq!(tree(&kitchen, "three"), old);
+    assert_eq!(kitchen.racker.tree("three"), old);
     kitchen.racker.verify();
 }
 

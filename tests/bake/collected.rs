@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::registry::{self, Registry};
 use super::support::{Kitchen, Output, Racker, mini, tool, verify};
-use super::tree;
 
 /// More than any file system has: it is always collected.
 const ALWAYS: &str = "1000000T";
@@ -172,7 +171,7 @@ fn settings_are_limits_of_every_collection() {
     let all = ["store", "gc", "--images"];
     configured("gc-older-than = \"0\"\ngc-keep = [\"large\", \"none\"]\n");
     racker.run(&all).success();
-    assert!(!tree(&kitchen, "large").is_empty());
+    assert!(!kitchen.racker.tree("large").is_empty());
     assert_eq!(realisations(racker.store()), 0);
     let never = racker.clone().env("RACKER_GC_KEEP", "none");
     let gone = never.run(&all).success();
@@ -273,6 +272,6 @@ fn a_pull_collects_too() {
     let forced = racker.clone().env("RACKER_GC_MIN_FREE", ALWAYS);
     forced.run(&["pull", &name]).success().says("Reclaimed ");
     assert_eq!(realisations(racker.store()), 0);
-    assert!(!tree(&kitchen, &name).is_empty());
+    assert!(!kitchen.racker.tree(&name).is_empty());
     racker.verify();
 }

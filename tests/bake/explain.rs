@@ -1,7 +1,7 @@
 //! `plan`, `why`, `log`, `images` and their like: what is said about what was baked.
 
 use super::support::{Kitchen, snapshot};
-use super::{THREE, makes, three, tree};
+use super::{THREE, makes, three};
 
 #[test]
 fn plan_shows_what_is_there_and_builds_nothing() {
@@ -28,7 +28,7 @@ fn plan_shows_what_is_there_and_builds_nothing() {
     kitchen.bake("three.toml").success();
     let before = snapshot(kitchen.racker.store());
     let all = plan(&[true, true, true]);
-    assert_eq!(all[2]["tree"], tree(&kitchen, "three").as_str());
+    assert_eq!(all[2]["tree"], kitchen.racker.tree("three").as_str());
     kitchen.write("file", "changed\n");
     let all = plan(&[true, false, false]);
     assert_eq!(all[1]["key"].as_str().unwrap().len(), 64);

@@ -59,11 +59,6 @@ fn file(kitchen: &Kitchen, image: &str, path: &str) -> String {
         .to_owned()
 }
 
-fn tree(kitchen: &Kitchen, image: &str) -> String {
-    let all = kitchen.racker.run(&["inspect", image]).success().json();
-    all[0]["tree_id"].as_str().unwrap().to_owned()
-}
-
 /// Bakes, and fails unless exactly these steps were made and all others found.
 #[track_caller]
 fn makes(kitchen: &Kitchen, recipe: &str, made: &[&str], cached: &[&str]) -> Output {

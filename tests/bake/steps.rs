@@ -5,7 +5,7 @@ use std::fs;
 use rustix::fs::{FlockOperation, flock};
 
 use super::support::Kitchen;
-use super::{file, makes, serve, tree};
+use super::{file, makes, serve};
 
 #[test]
 fn fetched_files() {
@@ -199,14 +199,14 @@ fn a_cache_outlives_the_build_and_stays_out_of_the_image() {
     };
     kitchen.bake("cache.toml").success();
     assert_eq!(log(), "1\n0\n");
-    let first = tree(&kitchen, "cache");
+    let first = kitchen.racker.tree("cache");
     // Another block of ids, the same owner.
     kitchen
         .racker
         .run(&["bake", "--no-cache", "cache.toml"])
         .success();
     assert_eq!(log(), "2\n0\n");
-    assert_eq!(tree(&kitchen, "cache"), first);
+    assert_eq!(kitchen.racker.tree("cache"), first);
     let ls = kitchen.racker.run(&["run", "cache", "ls", "/done", "/var"]);
     assert_eq!(ls.success().text(), "/done\n\n/var:\n");
     // A recipe of another name has its own.
@@ -229,7 +229,7 @@ fn other_ids_of_the_host() {
         '''\n",
     );
     kitchen.bake("owners.toml").success();
-    let before = tree(&kitchen, "owners");
+    let before = kitchen.racker.tree("owners");
     // All free blocks of the first hundred are taken, until the end of the test.
     let taken: Vec<_> = (0..100)
         .filter_map(|number| {
@@ -243,6 +243,6 @@ fn other_ids_of_the_host() {
     assert!(!taken.is_empty());
     let arguments = ["bake", "--no-cache", "owners.toml"];
     kitchen.racker.run(&arguments).success();
-    assert_eq!(tree(&kitchen, "owners"), before);
+    assert_eq!(kitchen.racker.tree("owners"), before);
     drop(taken);
 }

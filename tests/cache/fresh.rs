@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::registry::{Registry, layout, tool};
 use crate::support::{Racker, execute, mini};
 use crate::tampered::{LAYER, LOG, PACK, STATEMENT, manifest, tags};
-use crate::{Bench, made, metadata_images, nothing_was_executed, tree};
+use crate::{Bench, made, metadata_images, nothing_was_executed};
 
 #[test]
 fn a_fresh_machine_executes_nothing() {
@@ -22,7 +22,7 @@ fn a_fresh_machine_executes_nothing() {
     assert_eq!(baked.stderr.matches(&from).count(), 3, "{}", baked.report());
     assert_eq!(made(&baked), 0);
     nothing_was_executed(&bench, &other);
-    assert_eq!(tree(&other, "box"), tree(&bench.kitchen.racker, "box"));
+    assert_eq!(other.tree("box"), bench.kitchen.racker.tree("box"));
     other.verify();
     // No step was carried out, so none is without a result; and what runs is what was baked.
     let shown = other.run(&["run", "--rm", "box"]).success();
@@ -110,7 +110,7 @@ fn the_base_comes_from_the_cache_too() {
     let baked = other.without("systemd-nspawn", &arguments).success();
     assert_eq!(made(&baked), 0, "{}", baked.report());
     nothing_was_executed(&bench, &other);
-    assert_eq!(tree(&other, "box"), tree(&bench.kitchen.racker, "box"));
+    assert_eq!(other.tree("box"), bench.kitchen.racker.tree("box"));
     other.verify();
     // It is known by the name and digest that it has where it is from.
     let base = format!("{name}@{}", digest.trim());

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::Racker;
-use crate::{Bench, made, tree};
+use crate::{Bench, made};
 
 const KILLS: u64 = 12;
 
@@ -48,7 +48,7 @@ fn killed_on_both_ways_and_then_done() {
     let third = bench.machine("third");
     for racker in [&other, &third] {
         racker.run(&fetch).success();
-        assert_eq!(tree(racker, "box"), tree(&bench.kitchen.racker, "box"));
+        assert_eq!(racker.tree("box"), bench.kitchen.racker.tree("box"));
         assert!(racker.open().verify().unwrap().is_empty());
     }
 }

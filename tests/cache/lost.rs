@@ -8,7 +8,7 @@ use crate::support::{Output, Racker};
 use crate::tampered::{PACK, manifest, tags};
 use crate::trust::made_with_warnings;
 use crate::wire::{Answer, Wire};
-use crate::{Bench, made, tree};
+use crate::{Bench, made};
 
 /// All steps were made, with one word about the cache.
 #[track_caller]
@@ -17,7 +17,7 @@ fn made_without(bench: &Bench, racker: &Racker, output: Output) {
     assert_eq!(warnings, 1, "{}", output.report());
     let output = output.says("going on without the cache");
     assert_eq!(made(&output), 3);
-    assert_eq!(tree(racker, "box"), tree(&bench.kitchen.racker, "box"));
+    assert_eq!(racker.tree("box"), bench.kitchen.racker.tree("box"));
     racker.verify();
 }
 

@@ -111,11 +111,6 @@ pub(crate) fn generate(kitchen: &Kitchen, name: &str, file: &str) -> String {
     made.text().trim().to_owned()
 }
 
-pub(crate) fn tree(racker: &Racker, image: &str) -> String {
-    let all = racker.run(&["inspect", image]).success().json();
-    all[0]["tree_id"].as_str().unwrap().to_owned()
-}
-
 /// How many steps were made in a bake with `--json`.
 pub(crate) fn made(output: &Output) -> u64 {
     output.json()[0]["made"].as_u64().unwrap()

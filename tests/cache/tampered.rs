@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::registry::tool;
 use crate::trust::made_with_warnings;
-use crate::{Bench, made, tree};
+use crate::{Bench, made};
 
 pub(crate) const STATEMENT: &str = "application/vnd.racker.statement.v1";
 pub(crate) const LAYER: &str = "application/vnd.racker.layer.v1+zstd";
@@ -137,7 +137,7 @@ fn a_layer_that_was_not_signed() {
     let output = bench.fetch(&racker).success().says("its layer is another");
     // The second step's layer has no file of that kind, perhaps; those that have are refused.
     assert!(made(&output) >= 1, "{}", output.report());
-    assert_eq!(tree(&racker, "box"), tree(&bench.kitchen.racker, "box"));
+    assert_eq!(racker.tree("box"), bench.kitchen.racker.tree("box"));
     racker.verify();
     let bench = Bench::filled();
     change_parts(&bench, LAYER, &|_| b"this is no layer".to_vec());
@@ -285,7 +285,7 @@ fn what_the_registry_spoilt_is_put_again() {
             let output = bench.fetch(&third).success();
             assert_eq!(made(&output), 0, "{}", output.report());
             assert!(!output.stderr.contains("warning"), "{}", output.report());
-            assert_eq!(tree(&third, "box"), tree(&racker, "box"));
+            assert_eq!(third.tree("box"), racker.tree("box"));
             third.run(&["log", "box/1"]).success();
             third.verify();
         }

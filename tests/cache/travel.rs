@@ -2,7 +2,7 @@
 
 use crate::registry::{Registry, tool};
 use crate::tampered::{manifest, tags};
-use crate::{Bench, made, nothing_was_executed, tree};
+use crate::{Bench, made, nothing_was_executed};
 
 #[test]
 fn what_is_there_is_not_sent_again() {
@@ -57,7 +57,7 @@ fn what_is_nearly_the_same_travels_in_part() {
     // The logs are asked for.
     let fetched = bench.asked(before, "GET ", "/blobs/").len();
     assert!((7..=9).contains(&fetched), "{fetched}");
-    assert_eq!(tree(&other, "box"), tree(&bench.kitchen.racker, "box"));
+    assert_eq!(other.tree("box"), bench.kitchen.racker.tree("box"));
     other.verify();
 }
 
@@ -89,7 +89,7 @@ fn skopeo_copies_a_cache() {
         ],
     );
     let racker = bench.machine("other");
-    let tree_there = tree(&bench.kitchen.racker, "box");
+    let tree_there = bench.kitchen.racker.tree("box");
     let arguments = ["bake", "box.toml", "--locked", "--json", "--cache"];
     let cache = format!("{target}/cache");
     let arguments = [&arguments[..], &[&cache]].concat();
@@ -97,6 +97,6 @@ fn skopeo_copies_a_cache() {
     let baked = racker.without("systemd-nspawn", &arguments).success();
     assert_eq!(made(&baked), 0, "{}", baked.report());
     nothing_was_executed(&bench, &racker);
-    assert_eq!(tree(&racker, "box"), tree_there);
+    assert_eq!(racker.tree("box"), tree_there);
     racker.verify();
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use crate::registry::{Extra, Registry};
 use crate::support::{Output, Racker, execute, tls, tokens::Tokens};
-use crate::{Bench, generate, made, tree};
+use crate::{Bench, generate, made};
 
 /// Every step was made, with one word about each of the three.
 #[track_caller]
@@ -19,7 +19,7 @@ pub(crate) fn made_with_warnings(bench: &Bench, racker: &Racker, output: Output,
         output.report()
     );
     assert_eq!(made(&output), 3);
-    assert_eq!(tree(racker, "box"), tree(&bench.kitchen.racker, "box"));
+    assert_eq!(racker.tree("box"), bench.kitchen.racker.tree("box"));
     racker.verify();
 }
 

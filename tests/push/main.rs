@@ -10,7 +10,7 @@ mod support;
 mod trust;
 
 use racker_store::{Access, Store};
-use registry::tool;
+use registry::{raw_manifest, tool};
 use support::{Kitchen, Output, Racker};
 
 /// A layer that goes in pieces, one that goes in one request, and none.
@@ -33,20 +33,13 @@ fn kitchen() -> Kitchen {
     kitchen
 }
 
-fn tree(racker: &Racker, image: &str) -> String {
-    let all = racker.run(&["inspect", image]).success().json();
-    all[0]["tree_id"].as_str().unwrap().to_owned()
-}
-
 fn line(output: &Output) -> String {
     output.text().trim().to_owned()
 }
 
 /// The manifest that a registry has.
 fn manifest(name: &str) -> serde_json::Value {
-    let name = format!("docker://{name}");
-    let raw = tool("skopeo", &["inspect", "--raw", "--tls-verify=false", &name]);
-    serde_json::from_str(&raw).unwrap()
+    serde_json::from_str(&raw_manifest(name)).unwrap()
 }
 
 fn digest(name: &str) -> String {

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::registry::{Registry, layout, tool};
 use super::support::{Kitchen, execute, mini, podman::Podman};
-use super::{digest, kitchen, line, manifest, tree};
+use super::{digest, kitchen, line, manifest};
 
 /// What docker says, and as the last line of standard output what was pulled.
 #[test]
@@ -97,7 +97,7 @@ fn short_names_are_for_pulls() {
     let pulled = racker.run(&["pull", "app:1"]).success();
     assert_eq!(line(&pulled), full);
     pulled.says(&format!("app:1 comes from {host}/team/app"));
-    assert_eq!(tree(&racker, "app:1"), tree(&racker, &full));
+    assert_eq!(racker.tree("app:1"), racker.tree(&full));
     let run = ["run", "--rm", "--systemd=false", "listed:1", "pwd"];
     let output = racker.run(&run).success();
     assert_eq!(output.text(), "/\n");
@@ -212,7 +212,7 @@ fn mistakes_are_named() {
         .code(1)
         .says("no such image");
     racker.run(&["tag", "box", "other:1"]).success();
-    assert_eq!(tree(racker, "other:1"), tree(racker, "box"));
+    assert_eq!(racker.tree("other:1"), racker.tree("box"));
     drop(registry);
     racker
         .run(&["push", "box", &format!("{host}/x")])
@@ -273,9 +273,6 @@ fn what_others_push_is_pulled() {
     );
     assert!(manifest(&chunked).to_string().contains("zstd-chunked"));
     kitchen.racker.run(&["pull", &chunked]).success();
-    assert_eq!(
-        tree(&kitchen.racker, &chunked),
-        tree(&kitchen.racker, &built)
-    );
+    assert_eq!(kitchen.racker.tree(&chunked), kitchen.racker.tree(&built));
     kitchen.racker.verify();
 }

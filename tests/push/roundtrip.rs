@@ -2,7 +2,7 @@
 
 use super::registry::{Registry, layout, tool, unpack};
 use super::support::{Kitchen, Racker, mini, podman::Podman};
-use super::{BOX, diff_ids, digest, kitchen, line, manifest, tree};
+use super::{BOX, diff_ids, digest, kitchen, line, manifest};
 use std::fs;
 
 #[test]
@@ -35,7 +35,7 @@ fn what_is_pushed_comes_back_the_same() {
     // Another store pulls it, and pushes it as it came.
     let other = Racker::new(&kitchen.path("other")).at(&kitchen.path(""));
     other.run(&["pull", &name]).success();
-    assert_eq!(tree(&other, &name), tree(racker, "box"));
+    assert_eq!(other.tree(&name), racker.tree("box"));
     let elsewhere = Registry::start();
     let third = format!("{}/box", elsewhere.host);
     assert_eq!(line(&other.run(&["push", &name, &third]).success()), saved);
@@ -46,7 +46,7 @@ fn what_is_pushed_comes_back_the_same() {
     // Deleted here and pulled again.
     other.run(&["rmi", &name]).success();
     other.run(&["pull", &third]).success();
-    assert_eq!(tree(&other, &third), tree(racker, "box"));
+    assert_eq!(other.tree(&third), racker.tree("box"));
     other.verify();
     racker.verify();
     // Other tools read it.
@@ -110,7 +110,7 @@ fn an_image_of_others_keeps_what_it_can() {
         );
         let other = Racker::new(&kitchen.path(&format!("other-{tag}")));
         other.run(&["pull", &far]).success();
-        assert_eq!(tree(&other, &far), tree(racker, &name));
+        assert_eq!(other.tree(&far), racker.tree(&name));
         assert_eq!(diff_ids(&other, "far"), diff_ids(racker, "mini"));
         // Once more there is nothing to upload.
         let before = elsewhere.requests().len();

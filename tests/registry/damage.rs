@@ -7,7 +7,7 @@ use racker_store::Digest;
 use sha2::Digest as _;
 
 use crate::odd::odd_layers;
-use crate::support::{Registry, layout, tool};
+use crate::support::{Registry, layout, raw_manifest};
 use crate::{assert_undamaged, open, pull};
 
 #[test]
@@ -18,16 +18,7 @@ fn damage_on_the_way_leaves_nothing_behind() {
     let source = layout(&directory.path().join("layout"), &[&layers[0], &layers[1]]);
     registry.push(&source, "odd:1", &[]);
     let name = format!("{}/odd:1", registry.host);
-    let raw = tool(
-        "skopeo",
-        &[
-            "inspect",
-            "--raw",
-            "--tls-verify=false",
-            &format!("docker://{name}"),
-        ],
-    );
-    let manifest: serde_json::Value = serde_json::from_str(&raw).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&raw_manifest(&name)).unwrap();
     for (blob, cut) in [
         (&manifest["layers"][0]["digest"], false),
         (&manifest["layers"][1]["digest"], true),

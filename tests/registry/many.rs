@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use racker::oci::{Client, Download, Error};
 
 use crate::odd::odd_layers;
-use crate::support::{Registry, layout, tool};
+use crate::support::{Registry, layout, raw_manifest};
 use crate::{Log, open};
 
 #[test]
@@ -19,8 +19,7 @@ fn many_files_are_fetched_at_once() {
         "odd:1",
         &[],
     );
-    let name = format!("docker://{}/odd:1", registry.host);
-    let raw = tool("skopeo", &["inspect", "--raw", "--tls-verify=false", &name]);
+    let raw = raw_manifest(&format!("{}/odd:1", registry.host));
     let manifest: serde_json::Value = serde_json::from_str(&raw).unwrap();
     let list: Vec<Download> = manifest["layers"]
         .as_array()

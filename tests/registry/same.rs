@@ -9,7 +9,7 @@ use racker_store::Digest;
 
 use crate::listing::{assert_same, of_directory, of_tree};
 use crate::odd::odd_layers;
-use crate::support::{Registry, layout, tool, unpack};
+use crate::support::{Registry, layout, raw_manifest, tool, unpack};
 use crate::{Log, assert_undamaged, open, pull};
 
 /// A root file system of Debian, made once per build directory.
@@ -66,15 +66,7 @@ fn a_debian_image_is_the_same_by_every_way() {
         let registry = Registry::start();
         registry.push(from, "test/debian:12", options);
         let name = format!("{}/test/debian:12", registry.host);
-        let kind = tool(
-            "skopeo",
-            &[
-                "inspect",
-                "--raw",
-                "--tls-verify=false",
-                &format!("docker://{name}"),
-            ],
-        );
+        let kind = raw_manifest(&name);
         assert_eq!(from == &zstd, kind.contains("tar+zstd"), "{kind}");
         assert_eq!(
             options.contains(&"v2s2"),

@@ -40,8 +40,7 @@ impl<A> Bench<A> {
 
     /// The id of the baked image's tree.
     pub(crate) fn tree(&self) -> String {
-        let all = self.racker(&["inspect", "box"]).success().json();
-        all[0]["tree_id"].as_str().unwrap().to_owned()
+        self.kitchen.racker.tree("box")
     }
 
     /// Runs racker in an empty network namespace.

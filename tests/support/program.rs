@@ -144,6 +144,13 @@ impl Racker {
         self.finish(command)
     }
 
+    /// The id of an image's tree.
+    #[track_caller]
+    pub(crate) fn tree(&self, image: &str) -> String {
+        let all = self.run(&["inspect", image]).success().json();
+        all[0]["tree_id"].as_str().unwrap().to_owned()
+    }
+
     /// The store, opened to be looked at.
     pub(crate) fn open(&self) -> Store {
         Store::open(&self.store, Access::ReadOnly).unwrap()

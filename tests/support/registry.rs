@@ -176,6 +176,12 @@ pub(crate) fn tool<S: AsRef<OsStr>>(name: &str, arguments: &[S]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The manifest that a registry has, by its name there, as skopeo shows it.
+pub(crate) fn raw_manifest(name: &str) -> String {
+    let name = format!("docker://{name}");
+    tool("skopeo", &["inspect", "--raw", "--tls-verify=false", &name])
+}
+
 /// An OCI layout made by umoci with one layer per tar file; the image is `DIR:test`.
 pub(crate) fn layout(directory: &Path, layers: &[&Path]) -> String {
     let shown = directory.to_str().unwrap();

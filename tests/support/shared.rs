@@ -58,8 +58,7 @@ pub(crate) fn bake_shared(name: &str, recipe: &str) -> PathBuf {
 pub(crate) fn saved(name: &str, bake: impl FnOnce()) -> PathBuf {
     let _turn = once(name);
     bake();
-    let inspected = shared().run(&["inspect", name]).success().json();
-    let tree = inspected[0]["tree_id"].as_str().unwrap();
+    let tree = shared().tree(name);
     let layout = scratch().join(format!("{name}-{}", &tree[..16]));
     if !layout.exists() {
         let unfinished = temporary();
