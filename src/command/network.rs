@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
         Verb::Rm(names) => names.each(context, |name| {
             not_own(name)?;
             let network = find(&networks, name)?;
-            if let Some(id) = network.members.keys().next() {
+            if let Some(id) = network.user() {
                 return Err(Failure::new(
                     FAILED,
                     format!("network {name} is in use by container {id}"),
@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<u8, Failure> {
                 return Ok(0);
             }
             for network in networks.all()? {
-                if network.members.is_empty() && network.name != DEFAULT {
+                if network.user().is_none() && network.name != DEFAULT {
                     networks.remove(&network)?;
                     context.ui.data(&network.name)?;
                 }

@@ -89,6 +89,15 @@ impl Network {
         format!("racker{}", self.number)
     }
 
+    /// The id of a container that needs it. The interface of one that was removed may still be there:
+    /// the kernel takes it away in its own time.
+    pub fn user(&self) -> Option<&str> {
+        let mut members = self.members.iter();
+        members
+            .find(|(_, member)| member.hosts.exists())
+            .map(|(id, _)| id.as_str())
+    }
+
     /// Forgets members that are gone.
     fn sweep(&mut self) {
         self.members.retain(|id, _| interface_exists(&veth(id)));
@@ -177,7 +186,7 @@ impl Networks {
         Ok(network)
     }
 
-    /// Removes one that has no members.
+    /// Removes one that nobody needs.
     pub fn remove(&self, network: &Network) -> Result<(), Error> {
         let path = path(&network.name);
         fs::remove_file(&path).map_err(Error::io(format!("remove {}", path.display())))?;
